@@ -1,0 +1,1 @@
+"""Adapters: catalogue, dialects and conversion, the gate, and the Variant built from them."""

@@ -1,0 +1,39 @@
+"""Variant: a base with a stack of zero or more adapters (V3 = base + [v2, v3])."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+BASE_NAME = "base"
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """A LoRA folder as found on disk; nothing of it has been checked against a base yet."""
+
+    name: str
+    path: Path
+    title: dict[str, str] = field(default_factory=dict)
+    note: dict[str, str] = field(default_factory=dict)
+    trained_on: tuple[str, ...] = ()
+    base_fingerprint: str | None = None
+    sha256: str | None = None
+    producer: str = ""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What one column is: a name and the adapters applied to the base, in order."""
+
+    name: str
+    stack: tuple[Adapter, ...] = ()
+
+    @property
+    def is_base(self) -> bool:
+        """Whether this variant is the unadapted base."""
+        return not self.stack
+
+    def title(self, lang: str = "zh") -> str:
+        """Label for people: the last adapter's title, or the name."""
+        if self.is_base:
+            return {"zh": "基础模型", "en": "Base"}.get(lang, self.name)
+        return self.stack[-1].title.get(lang) or self.name

@@ -1,0 +1,1 @@
+"""Cases: schema, loading, suites, and the intake of images."""

@@ -1,0 +1,1 @@
+"""Clinical layer: quantities and units, guidelines, lexicons, polarity; data as YAML with sources."""

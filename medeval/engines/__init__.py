@@ -1,0 +1,1 @@
+"""Engines: what generates. The contract first, then torch, recorded (later: mlx, server)."""

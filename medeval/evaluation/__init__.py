@@ -1,0 +1,1 @@
+"""Evaluation: the only loop over cases and variants, statistics, and reports."""

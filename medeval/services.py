@@ -1,0 +1,174 @@
+"""Services: wires the parts for the two faces (command line and pages); holds no logic of its own.
+
+One engine is opened at the first need and shared; opening and closing are thread-safe.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from threading import Event as Cancel
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from medeval.adapters.catalogue import find_variants
+from medeval.adapters.variant import Variant
+from medeval.cases.images import Intake, intake
+from medeval.cases.load import CaseBook, load_cases
+from medeval.cases.schema import Case, Turn
+from medeval.engines.contract import (
+    Answer,
+    BaseRef,
+    Decoding,
+    Done,
+    Engine,
+    Failed,
+    Receipt,
+    Request,
+    Token,
+)
+from medeval.engines.open import make_engine
+from medeval.engines.prompts import messages_for
+from medeval.errors import UsageError
+from medeval.settings import Settings
+
+if TYPE_CHECKING:
+    from medeval.metrics.composite import ScoreSheet
+    from medeval.store import Store
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A finished answer of one column with its scores; `request_id` is the variant's name."""
+
+    request_id: str
+    variant: str
+    answer: Answer
+    sheet: "ScoreSheet"
+
+
+AskEvent = Token | Scored | Failed
+
+
+class Services:
+    """Everything a face may call. `engine` may be given (recorded answers); else it is made from the settings."""
+
+    def __init__(self, settings: Settings, engine: Engine | None = None) -> None:
+        self.settings = settings
+        self._engine = engine
+        self._receipt: Receipt | None = None
+        self._lock = Lock()
+
+    @cached_property
+    def cases(self) -> CaseBook:
+        """All readable cases of `settings.cases`; `cases.problems` names what could not be read."""
+        return load_cases(self.settings.cases)
+
+    def reload_cases(self) -> CaseBook:
+        """Reads the case folder again, after a case was saved."""
+        self.__dict__.pop("cases", None)
+        return self.cases
+
+    @cached_property
+    def store(self) -> "Store":
+        """The store under the private home, opened at first use."""
+        from medeval.store import Store
+
+        return Store(self.settings.prepare_home())
+
+    def variants(self) -> dict[str, Variant]:
+        """Every variant of the adapter folder, base first."""
+        return find_variants(self.settings.adapters)
+
+    def pick_variants(self, names: Sequence[str]) -> list[Variant]:
+        """The named variants in their usual order; `all` stands for every one.
+
+        Raises:
+            UsageError: an unknown name, with the known ones.
+        """
+        known = self.variants()
+        wanted = list(known) if list(names) in ([], ["all"]) else list(names)
+        unknown = [name for name in wanted if name not in known]
+        if unknown:
+            raise UsageError(f"没有版本 {', '.join(unknown)}；可用：{', '.join(known)} / unknown variant, see the list")
+        return [known[name] for name in known if name in wanted]
+
+    def receipt(self) -> Receipt:
+        """Opens the engine with all variants if it is not open yet, and says what was loaded."""
+        with self._lock:
+            if self._receipt is None:
+                engine = self._engine or make_engine(self.settings.engine)
+                base = BaseRef(self.settings.base, offline=self.settings.offline)
+                self._receipt = engine.open(base, list(self.variants().values()))
+                self._engine = engine
+            return self._receipt
+
+    @property
+    def engine(self) -> Engine:
+        """The opened engine."""
+        self.receipt()
+        assert self._engine is not None
+        return self._engine
+
+    def ask(
+        self,
+        case: Case,
+        variants: Sequence[str],
+        decoding: Decoding | None = None,
+        cancel: Cancel | None = None,
+        histories: Mapping[str, Sequence[Turn]] | None = None,
+    ) -> Iterator[AskEvent]:
+        """Asks one case of several variants at once; answers come scored, in any order.
+
+        Args:
+            case: the question, its images and expectations.
+            variants: names of columns.
+            decoding: the same for all columns; greedy by default.
+            cancel: set it to stop within a token.
+            histories: earlier turns by variant, where columns have their own conversation.
+
+        Raises:
+            UsageError: an unknown variant. EngineError: the base could not be loaded.
+        """
+        picked = self.pick_variants(variants)
+        requests = [
+            Request(variant.name, case.id, variant.name, messages_for(_with_history(case, variant.name, histories)),
+                    decoding or Decoding())
+            for variant in picked
+        ]
+        for event in self.engine.generate(requests, cancel or Cancel()):
+            if isinstance(event, Done):
+                answer = event.answer
+                yield Scored(event.request_id, answer.variant, answer, self.score(case, answer.text))
+            else:
+                yield event
+
+    def score(self, case: Case, text: str) -> "ScoreSheet":
+        """All metrics and profiles for one answer; no model is loaded."""
+        from medeval.metrics.composite import score_answer
+
+        return score_answer(case, text)
+
+    def intake(self, source: Path) -> Intake:
+        """Decodes an uploaded image safely into the private home.
+
+        Raises:
+            ImageError: with one sentence that says what is wrong.
+        """
+        return intake(source, self.settings.prepare_home() / "images")
+
+    def close(self) -> None:
+        """Frees the model and closes the store."""
+        with self._lock:
+            if self._engine is not None:
+                self._engine.close()
+            self._receipt = None
+        store = self.__dict__.pop("store", None)
+        if store is not None:
+            store.close()
+
+
+def _with_history(case: Case, variant: str, histories: Mapping[str, Sequence[Turn]] | None) -> Case:
+    if not histories or variant not in histories:
+        return case
+    return case.model_copy(update={"history": [*case.history, *histories[variant]]})

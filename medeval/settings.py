@@ -1,0 +1,44 @@
+"""Settings: where things are. Built once by a face and passed on; never a global.
+
+Environment variables `MEDEVAL_HOME`, `MEDEVAL_BASE`, `MEDEVAL_ADAPTERS`, `MEDEVAL_ENGINE`, … set the defaults.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+
+EngineName = Literal["auto", "torch", "mlx", "server", "recorded"]
+
+
+class Settings(BaseSettings):
+    """Paths and choices of one process."""
+
+    model_config = SettingsConfigDict(env_prefix="MEDEVAL_", frozen=True)
+
+    home: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("medeval")))
+    """Private data of this user: the store, uploads, logs. Outside the checkout and outside /tmp."""
+    base: str = str(ROOT / "models" / "demo")
+    """Path or Hugging Face repo id of the base model."""
+    adapters: Path = ROOT / "adapters"
+    cases: Path = ROOT / "test_cases"
+    engine: EngineName = "auto"
+    host: str = "127.0.0.1"
+    port: int = 7860
+    lang: Literal["zh", "en"] = "zh"
+    offline: bool = False
+    """True forbids every download, repo ids included."""
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether the base is the shipped demo model, which every face must call a demo."""
+        return Path(self.base).resolve() == (ROOT / "models" / "demo").resolve()
+
+    def prepare_home(self) -> Path:
+        """Creates the private home (mode 0700) and returns it."""
+        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return self.home
