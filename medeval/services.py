@@ -3,7 +3,7 @@
 One engine is opened at the first need and shared; opening and closing are thread-safe.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +33,8 @@ from medeval.errors import UsageError
 from medeval.settings import Settings
 
 if TYPE_CHECKING:
+    from medeval.evaluation.records import RunRecord
+    from medeval.evaluation.run import Progress
     from medeval.metrics.composite import ScoreSheet
     from medeval.store import Store
 
@@ -74,10 +76,12 @@ class Services:
         """The store under the private home, opened at first use."""
         from medeval.store import Store
 
-        return Store(self.settings.prepare_home())
+        return Store(self.settings.home)
 
     def variants(self) -> dict[str, Variant]:
-        """Every variant of the adapter folder, base first."""
+        """Every variant of the adapter folder, base first; of recorded answers those that the file names."""
+        if self.settings.engine == "recorded":
+            return {item.variant: Variant(item.variant) for item in self.receipt().variants}
         return find_variants(self.settings.adapters)
 
     def pick_variants(self, names: Sequence[str]) -> list[Variant]:
@@ -99,7 +103,9 @@ class Services:
             if self._receipt is None:
                 engine = self._engine or make_engine(self.settings.engine)
                 base = BaseRef(self.settings.base, offline=self.settings.offline)
-                self._receipt = engine.open(base, list(self.variants().values()))
+                # recorded answers name their own variants, adapters on disk have no part in them
+                recorded = self.settings.engine == "recorded"
+                self._receipt = engine.open(base, [] if recorded else list(self.variants().values()))
                 self._engine = engine
             return self._receipt
 
@@ -142,6 +148,54 @@ class Services:
                 yield Scored(event.request_id, answer.variant, answer, self.score(case, answer.text))
             else:
                 yield event
+
+    def create_run(self, suite: str, variants: Sequence[str], repeats: int, decoding: Decoding) -> str:
+        """Stores what is to be asked, with hashes, versions and the receipt; `continue_run` then asks it.
+
+        Raises:
+            UsageError: an unknown suite or variant, or an image that cannot be read.
+        """
+        from medeval.evaluation.spec import make_spec
+
+        names = [variant.name for variant in self.pick_variants(variants)]
+        cases = self.cases.suite(suite)
+        demo = self.settings.is_demo and self.settings.engine != "recorded"
+        return self.store.create_run(make_spec(suite, cases, self.receipt(), names, repeats, decoding, demo))
+
+    def continue_run(
+        self,
+        run_id: str,
+        cancel: Cancel,
+        on_progress: "Callable[[Progress], None]" = lambda progress: None,
+        on_note: Callable[[str], None] = lambda note: None,
+    ) -> "RunRecord":
+        """Asks what the run lacks, failed answers included; the cases are those stored with the run.
+
+        Args:
+            run_id: of a new or a stopped run.
+            cancel: set it to stop within a token; the run can be continued later.
+            on_progress: called after every saved answer.
+            on_note: told what differs from the run's first session without spoiling it (device, versions).
+
+        Raises:
+            UsageError: the models or images are not those the run began with.
+            StoreError: there is no such run, or another process works on it.
+        """
+        from medeval.evaluation.run import run_suite
+        from medeval.evaluation.spec import check_same
+
+        record = self.store.run(run_id)
+        spec = record.spec
+        if record.missing:
+            with self.store.sink(run_id) as sink:  # claimed before a model is loaded
+                for note in check_same(spec, self.receipt()):
+                    on_note(note)
+                cases = [item.case for item in spec.cases]
+                run_suite(self.engine, cases, spec.variants, spec.repeats, spec.decoding, sink, cancel, on_progress)
+            record = self.store.run(run_id)
+        if record.answered + record.failed == spec.total:
+            self.store.finish_run(run_id)
+        return self.store.run(run_id)
 
     def score(self, case: Case, text: str) -> "ScoreSheet":
         """All metrics and profiles for one answer; no model is loaded."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import platformdirs
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,6 +32,13 @@ class Settings(BaseSettings):
     lang: Literal["zh", "en"] = "zh"
     offline: bool = False
     """True forbids every download, repo ids included."""
+    user: str = ""
+    password: SecretStr | None = None
+    """User name and password of the pages; required where `host` is not this machine alone."""
+    hosts: str = ""
+    """Further names, comma-separated, under which a browser may reach the pages."""
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
 
     @property
     def is_demo(self) -> bool:

@@ -14,7 +14,7 @@ Empathy = Literal["neutral", "wanted"]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Title(_Strict):
@@ -76,6 +76,13 @@ class Expect(_Strict):
     reasoning: Literal["wanted"] | None = None
 
 
+def _fact_text(value: Any) -> Any:
+    """A YAML scalar as text; anything else is left for the validator to refuse."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value) if isinstance(value, int | float) else value
+
+
 class Case(_Strict):
     """One test case. `images` are resolved paths once loaded from a file."""
 
@@ -94,7 +101,7 @@ class Case(_Strict):
     @field_validator("facts", mode="before")
     @classmethod
     def _facts_as_text(cls, value: Any) -> Any:
-        return {k: str(v) for k, v in value.items()} if isinstance(value, dict) else value
+        return {k: _fact_text(v) for k, v in value.items()} if isinstance(value, dict) else value
 
     @field_validator("title", mode="before")
     @classmethod

@@ -1,0 +1,193 @@
+"""`medeval run` and `medeval report`: an evaluation of a suite, stored as it goes, and what came of it."""
+
+import contextlib
+import os
+import shlex
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from medeval.cli.options import (
+    Adapters,
+    Base,
+    EngineOption,
+    Lang,
+    Profile,
+    Recorded,
+    clean_stdout,
+    make_settings,
+    note,
+    opened,
+    split_names,
+    usable,
+    write_text,
+)
+from medeval.errors import UsageError
+
+if TYPE_CHECKING:
+    from medeval.engines.contract import Decoding
+    from medeval.evaluation.records import RunRecord
+    from medeval.evaluation.run import Progress
+    from medeval.services import Services
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command()(run)
+    app.command()(report)
+
+
+def run(
+    suite: Annotated[str, typer.Option(help="测试集 / suite")] = "standard",
+    variants: Annotated[str, typer.Option(help="版本，逗号分隔 / variants, comma-separated")] = "all",
+    repeats: Annotated[int, typer.Option(min=1, help="每题重复次数 / times each case is asked")] = 1,
+    resume: Annotated[str | None, typer.Option(metavar="RUN_ID", help="续跑 / go on with this run")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="把报告写到这里 / write the reports here")] = None,
+    max_tokens: Annotated[int, typer.Option(min=1, help="最多词元 / most tokens per answer")] = 512,
+    temperature: Annotated[float, typer.Option(min=0.0, help="0 为贪心 / 0 is greedy")] = 0.0,
+    seed: Annotated[int, typer.Option(help="随机种子 / random seed")] = 0,
+    base: Base = None,
+    adapters: Adapters = None,
+    engine: EngineOption = None,
+    recorded: Recorded = None,
+    lang: Lang = None,
+) -> None:
+    """评测一个测试集，随时可中断续跑 / evaluate a suite; can be stopped and resumed at any time."""
+    from medeval.engines.contract import Decoding
+
+    if out is not None and out.exists() and not out.is_dir():
+        raise UsageError(f"{out} 不是文件夹 / --out must be a folder")
+    given = {"base": base, "adapters": adapters, "engine": engine, "lang": lang}
+    with opened(recorded, **given) as services, clean_stdout() as stdout:
+        if resume is None:
+            decoding = Decoding(max_tokens, temperature, seed=seed)
+            run_id = _begin(services, suite, variants, repeats, decoding)
+        else:
+            run_id = services.store.run(resume).id
+        note(f"RUN_ID {run_id}")
+        finished = _go_on(services, run_id)
+        print(run_id, file=stdout, flush=True)
+        if out is not None:
+            _write_reports(services, run_id, out)
+        _conclude(finished, {**given, "recorded": recorded})
+
+
+def _begin(services: "Services", suite: str, variants: str, repeats: int, decoding: "Decoding") -> str:
+    names = [item.name for item in services.pick_variants(split_names(variants))]
+    services.cases.suite(suite)  # a wrong name must not cost the loading of a model
+    for problem in services.cases.problems:
+        note(f"跳过有误的病例 / skipped: {problem}")
+    if repeats > 1 and decoding.temperature == 0:
+        note("贪心解码下重复的回答相同；加上 --temperature 0.7 才有差别 / greedy repeats are alike: add --temperature")
+    return services.create_run(suite, usable(names, variants, services.receipt()), repeats, decoding)
+
+
+def _go_on(services: "Services", run_id: str) -> "RunRecord":
+    with _stoppable() as cancel, contextlib.closing(_Bar(run_id)) as bar:
+        return services.continue_run(run_id, cancel, bar.show, note)
+
+
+class _Bar:
+    """The progress bar on stderr; appears once the first figures are known."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._bar: Any = None
+
+    def show(self, progress: "Progress") -> None:
+        if self._bar is None:
+            from tqdm import tqdm
+
+            self._bar = tqdm(
+                desc=self._title,
+                total=progress.total,
+                initial=progress.done,
+                unit="answer",
+                dynamic_ncols=True,
+                mininterval=0.2,
+            )
+        if progress.failed:
+            self._bar.set_postfix(failed=progress.failed, refresh=False)
+        self._bar.update(progress.done - self._bar.n)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[threading.Event]:
+    """Ctrl-C (or SIGTERM) asks the loop to stop; a second one ends the process."""
+    cancel = threading.Event()
+
+    def stop(number: int, frame: object) -> None:
+        cancel.set()
+        os.write(2, "\n正在停止，再按一次立即退出 / stopping; once more to quit at once\n".encode())
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield cancel
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _conclude(finished: "RunRecord", given: dict[str, Any]) -> None:
+    options = [f"--{name}={value}" for name, value in given.items() if value is not None]
+    again = shlex.join(["medeval", "run", "--resume", finished.id, *options])
+    if finished.missing > finished.failed:
+        left = finished.missing
+        note(f"已停止，还有 {left} 个回答未得；续跑 / stopped with {left} answers missing; go on with: {again}")
+        raise typer.Exit(1)
+    if finished.failed:
+        note(f"{finished.failed} 个回答失败，原因见报告；重试 / failed, the report says why; try again with: {again}")
+        raise typer.Exit(1)
+    note(f"查看结果 / results: medeval report {finished.id}")
+
+
+def _write_reports(services: "Services", run_id: str, folder: Path) -> None:
+    from medeval.evaluation.report import FORMATS
+    from medeval.evaluation.report import report as make_report
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"无法建立 {folder}：{error.strerror} / cannot be made") from error
+    record, cells = services.store.run(run_id), services.store.cells(run_id)
+    for fmt in FORMATS:
+        path = folder / f"{run_id}.{fmt}"
+        write_text(path, make_report(record, cells, fmt, services.settings.lang))
+        note(f"{path}")
+
+
+def report(
+    run_id: Annotated[str, typer.Argument(metavar="RUN_ID", help="medeval run 给出的编号 / as printed by run")],
+    against: Annotated[str | None, typer.Option(metavar="RUN_ID", help="与之比较 / compare with this run")] = None,
+    fmt: Annotated[str, typer.Option("--format", metavar="md|csv|json|html", help="格式 / format")] = "md",
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="写入文件 / write to a file")] = None,
+    profile: Profile = None,
+    lang: Lang = None,
+) -> None:
+    """评测报告 / the report of a run."""
+    from medeval.evaluation.report import report as make_report
+    from medeval.metrics.profiles import DEFAULT_PROFILE
+    from medeval.store import Store
+
+    settings = make_settings(lang=lang)
+    store = Store(settings.home)
+    try:
+        other = None if against is None else (store.run(against), store.cells(against))
+        mine, cells = store.run(run_id), store.cells(run_id)
+        text = make_report(mine, cells, fmt, settings.lang, profile=profile or DEFAULT_PROFILE, against=other)
+    finally:
+        store.close()
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        write_text(out, text)
+        note(f"{out}")

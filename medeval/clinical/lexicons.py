@@ -1,0 +1,181 @@
+"""Word lists: one pass over an answer finds the words of every list; `data/*.yaml` hold them with their sources.
+
+Longest match wins within a list; Latin words match whole words only.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from medeval.clinical.data_files import read_data
+from medeval.clinical.reading import Reading, read
+
+_ROW_NAME_BEFORE = re.compile(r"^$|[^\u4e00-\u9fff]|[血和及与的]")
+_ROW_NAME_AFTER = re.compile(r"\d|[(:≥≤<>↑↓、和及与,，]|为|偏|升高|降低|减低|增高|正常|均|过|\s|轻|略|稍|k|n")
+PHRASE_FILES = ("urgency.yaml", "warmth.yaml", "style.yaml")
+
+
+@dataclass(frozen=True)
+class Hit:
+    """`start:end` in evened-out text; `key` is what the list calls the word's meaning."""
+
+    start: int
+    end: int
+    key: str
+
+
+@dataclass(frozen=True)
+class Analyte:
+    """A test or measurement; `units` are canonical, the first one the usual."""
+
+    key: str
+    zh: tuple[str, ...]
+    en: tuple[str, ...]
+    units: tuple[str, ...]
+    quantity: str
+    substance: str
+    fact: str
+
+
+@lru_cache(maxsize=1)
+def analytes() -> dict[str, Analyte]:
+    """Every analyte by key."""
+    return {
+        key: Analyte(
+            key,
+            tuple(entry.get("zh", ())),
+            tuple(str(word) for word in entry.get("en", ())),
+            tuple(entry["units"]),
+            entry["quantity"],
+            entry.get("substance", ""),
+            entry.get("fact", ""),
+        )
+        for key, entry in read_data("analytes.yaml").items()
+    }
+
+
+@lru_cache(maxsize=1)
+def _kinds() -> dict[str, str]:
+    return {key: str(entry.get("kind", "")) for key, entry in read_data("concepts.yaml")["concepts"].items()}
+
+
+def concept_kind(key: str) -> str:
+    """The kind a concept is filed under: test, condition, measure, followup, drug, symptom, warning or direction."""
+    return _kinds()[key]
+
+
+def _label_words() -> Iterator[tuple[str, str]]:
+    for guideline in read_data("guidelines.yaml")["guidelines"]:
+        for cls in guideline["classes"]:
+            for field in ("zh", "en", "broader_zh", "broader_en", "if_named"):
+                for word in cls.get(field, ()):
+                    yield word, word
+
+
+def _grouped(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for key, entry in data.items():
+        words = entry if isinstance(entry, list) else [*entry.get("zh", ()), *entry.get("en", ())]
+        for word in words:
+            yield str(word), key
+
+
+def _sources() -> Iterator[tuple[str, str, str]]:
+    """Every word known, as (list, word, key)."""
+    for key, analyte in analytes().items():
+        for word in (*analyte.zh, *analyte.en):
+            yield "analyte", word, key
+    for word, key in _grouped(read_data("concepts.yaml")["concepts"]):
+        yield "concept", word, key
+    for word, key in _grouped(read_data("drugs.yaml")["drugs"]):
+        yield "drug", word, key
+    for word, key in _grouped(read_data("findings.yaml")["findings"]):
+        yield "finding", word, key
+    for word, key in _label_words():
+        yield "label", word, key
+    for word, key in _grouped(read_data("directions.yaml")["directions"]):
+        yield "direction", word, key
+    for name in PHRASE_FILES:
+        for key, entry in read_data(name).items():
+            for phrase in entry.get("phrases", ()):
+                yield f"phrase:{key}", str(phrase), key
+
+
+@lru_cache(maxsize=1)
+def _index() -> dict[str, list[tuple[str, tuple[tuple[str, str], ...]]]]:
+    """Words by their first two characters (or their only one), each with the lists and keys it stands for."""
+    words: dict[str, list[tuple[str, str]]] = {}
+    for name, word, key in _sources():
+        words.setdefault(read(word).text, []).append((name, key))
+    index: dict[str, list[tuple[str, tuple[tuple[str, str], ...]]]] = {}
+    for even, entries in words.items():
+        if even:
+            index.setdefault(even[:2], []).append((even, tuple(dict.fromkeys(entries))))
+    return index
+
+
+@lru_cache(maxsize=1)
+def _patterns() -> dict[str, re.Pattern[str]]:
+    found = {}
+    for name in PHRASE_FILES:
+        for key, entry in read_data(name).items():
+            if entry.get("patterns"):
+                found[f"phrase:{key}"] = re.compile("|".join(f"(?:{p})" for p in entry["patterns"]))
+    return found
+
+
+def _whole_word(text: str, start: int, end: int) -> bool:
+    first, last = text[start], text[end - 1]
+    if end - start == 1 and not first.isascii() and first not in "↑↓":  # 钾, 钠: only as a row name, not inside a word
+        return bool(_ROW_NAME_BEFORE.search(text[:start][-1:])) and bool(_ROW_NAME_AFTER.match(text[end : end + 2]))
+    if first.isascii() and first.isalnum() and start and text[start - 1].isascii() and text[start - 1].isalpha():
+        return False
+    if not (last.isascii() and last.isalnum()) or end >= len(text):
+        return True
+    following = text[end]
+    if last.isdigit():
+        return not following.isdigit()
+    plural = following == "s" and end - start > 3 and not text[end + 1 : end + 2].isalpha()
+    return plural or not (following.isascii() and following.isalnum())
+
+
+def _longest(hits: list[Hit]) -> tuple[Hit, ...]:
+    kept: list[Hit] = []
+    last = -1
+    for hit in sorted(hits, key=lambda h: (h.start, -h.end)):
+        if hit.end > last:
+            if hit.start < last:  # overlaps a longer word that began earlier
+                continue
+            kept.append(hit)
+            last = hit.end
+        elif kept and (hit.start, hit.end) == (kept[-1].start, kept[-1].end) and hit.key != kept[-1].key:
+            kept.append(hit)
+    return tuple(kept)
+
+
+@lru_cache(maxsize=512)
+def _scan(reading: Reading) -> dict[str, tuple[Hit, ...]]:
+    raw: dict[str, list[Hit]] = {}
+    text, index = reading.text, _index()
+    for start in range(len(text)):
+        for bucket in (index.get(text[start : start + 2]), index.get(text[start])):
+            for word, entries in bucket or ():
+                end = start + len(word)
+                if text.startswith(word, start) and _whole_word(text, start, end):
+                    for name, key in entries:
+                        raw.setdefault(name, []).append(Hit(start, end, key))
+    for name, pattern in _patterns().items():
+        for match in pattern.finditer(text):
+            raw.setdefault(name, []).append(Hit(match.start(), match.end(), name.removeprefix("phrase:")))
+    return {name: _longest(hits) for name, hits in raw.items()}
+
+
+def hits(reading: Reading, name: str) -> tuple[Hit, ...]:
+    """Words of the list `name` (analyte, concept, drug, finding, label, direction, phrase:…) in reading order."""
+    return _scan(reading).get(name, ())
+
+
+def phrases(reading: Reading, key: str) -> tuple[Hit, ...]:
+    """Hits of the phrase list `key` of `urgency.yaml`, `warmth.yaml` or `style.yaml`."""
+    return hits(reading, f"phrase:{key}")

@@ -1,0 +1,157 @@
+"""An answer as the rules read it: thinking set aside, spelling evened out, every character traceable.
+
+Fullwidth forms, bold marks, thousands separators and stray spaces vanish here and nowhere else, so that each rule
+sees one spelling; `Reading.span` leads back to the text as given.
+"""
+
+import re
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+Span = tuple[int, int]
+
+_CJK = r"\u3400-\u9fff，。；、！？：（）【】℃"
+_SPECIAL = re.compile(
+    r"\*\*|__|`+|[\u200b-\u200f\u2060\ufeff]|^#+[ \t]*"  # marks that carry no meaning
+    r"|(?<=\d),(?=\d{3}(?!\d))"  # thousands
+    rf"|[ \t\u3000\u00a0]+(?=[{_CJK}])|(?<=[{_CJK}])[ \t\u3000\u00a0]+"
+    r"|[⁰¹²³⁴⁵⁶⁷⁸⁹]+|\\geq?|\\leq?|\\times|[㎎㎍㎏㎖㎜]",
+    re.MULTILINE,
+)
+_WORDS = {"\\ge": "≥", "\\geq": "≥", "\\le": "≤", "\\leq": "≤", "\\times": "×"}
+_WORDS |= {"㎎": "mg", "㎍": "ug", "㎏": "kg", "㎖": "ml", "㎜": "mm"}
+_SUPER = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
+_THINK = re.compile(r"<think>(.*?)(</think>|\Z)", re.DOTALL | re.IGNORECASE)
+_BARE_CLOSE = re.compile(r"\A(.*?)</think>", re.DOTALL | re.IGNORECASE)
+_SENTENCE = re.compile(r"[^。！!？?；;\n]*?(?:[。！!？?；;\n]|\.(?=\s|\Z)|\Z)")
+_STOP = re.compile(r"[，,。;；!?！？\n]")
+_PIECE = re.compile(r"[，,、。；;\n]+")
+_GLUE = re.compile(r"[的了是您你请应需可为在有会若时]|建议|\b(?:is|are|you|should|the|if)\b")
+_CLAUSE = re.compile(r"[^，,。！!？?；;\n]+")
+
+
+def _one_to_one() -> dict[int, str]:
+    table = {0xFF01 + i: chr(0x21 + i) for i in range(94) if chr(0xFF01 + i) not in "，；"}
+    table |= {ord(c): "~" for c in "～∼〜"} | {ord(c): "-" for c in "—–−‐‑―"}
+    table |= {ord("μ"): "u", ord("µ"): "u", ord("≧"): "≥", ord("≦"): "≤", ord("⩾"): "≥", ord("⩽"): "≤"}
+    table |= {0x3000: " ", 0xA0: " ", ord("º"): "°", ord("˚"): "°"}
+    table |= {upper: chr(upper + 32) for upper in range(65, 91)}
+    table |= {0xFF21 + i: chr(0x61 + i) for i in range(26)}
+    return table
+
+
+_TABLE = _one_to_one()
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """Characters `start:end` of `Reading.text`; a question ends with a question mark."""
+
+    start: int
+    end: int
+    text: str
+
+    @property
+    def is_question(self) -> bool:
+        """Whether it asks rather than states."""
+        return self.text.rstrip().endswith("?") or self.text.rstrip().endswith("吗。")
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """`text` is the evened-out content without thinking; `at[i]` is where character i stood in `original`."""
+
+    original: str
+    text: str
+    at: tuple[int, ...]
+    think: Span | None
+    think_closed: bool
+
+    def span(self, start: int, end: int) -> Span:
+        """Where `text[start:end]` lies in the original; (0, 0) for an empty stretch."""
+        if not self.at or end <= start:
+            return (0, 0)
+        return self.at[start], self.at[end - 1] + 1
+
+    @cached_property
+    def sentences(self) -> tuple[Sentence, ...]:
+        """Sentences in order, without blank ones; a decimal point ends none."""
+        found = (Sentence(m.start(), m.end(), m.group()) for m in _SENTENCE.finditer(self.text) if m.group().strip())
+        return tuple(found)
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [sentence.start for sentence in self.sentences]
+
+    @cached_property
+    def _stops(self) -> list[int]:
+        return [-1, *(m.start() for m in _STOP.finditer(self.text)), len(self.text)]
+
+    def clause_at(self, position: int) -> Span:
+        """The stretch between stops (commas and sentence ends) that holds `position`."""
+        index = bisect_left(self._stops, position, 1)
+        return self._stops[index - 1] + 1, self._stops[min(index, len(self._stops) - 1)]
+
+    @cached_property
+    def clauses(self) -> tuple[Span, ...]:
+        """Stretches between commas and stops."""
+        return tuple(m.span() for m in _CLAUSE.finditer(self.text))
+
+    def sentence_at(self, position: int) -> Sentence:
+        """The sentence that holds `position` (the last one where none does)."""
+        if not self.sentences:
+            return Sentence(0, 0, "")
+        return self.sentences[max(0, bisect_right(self._starts, position) - 1)]
+
+    @property
+    def think_text(self) -> str:
+        """What was thought, as written; empty where nothing was."""
+        return self.original[self.think[0] : self.think[1]] if self.think else ""
+
+    @cached_property
+    def is_listing(self) -> bool:
+        """A heap of key words without sentences, which no metric should reward."""
+        pieces = [piece for piece in _PIECE.split(self.text) if piece]
+        if len(pieces) < 8 or sum(map(len, pieces)) / len(pieces) > 5:
+            return False
+        return len(_GLUE.findall(self.text)) < len(pieces) * 0.3
+
+
+def _content(text: str) -> tuple[list[Span], Span | None, bool]:
+    """Stretches outside thinking, the (first) thinking stretch, whether it was closed."""
+    match = _THINK.search(text)
+    if match is None:
+        bare = _BARE_CLOSE.match(text)
+        return ([(bare.end(), len(text))], bare.span(1), True) if bare else ([(0, len(text))], None, True)
+    stretches, last = [], 0
+    for block in _THINK.finditer(text):
+        stretches.append((last, block.start()))
+        last = block.end()
+    return [*stretches, (last, len(text))], match.span(1), bool(match.group(2))
+
+
+@lru_cache(maxsize=2048)
+def read(text: str) -> Reading:
+    """The reading of `text`; cached, since every metric asks for the same one."""
+    stretches, think, closed = _content(text)
+    pieces: list[str] = []
+    at: list[int] = []
+    for begin, stop in stretches:
+        last = begin
+        for match in _SPECIAL.finditer(text, begin, stop):
+            pieces.append(text[last : match.start()].translate(_TABLE))
+            at.extend(range(last, match.start()))
+            new = _replacement(match.group())
+            pieces.append(new)
+            at.extend([match.start()] * len(new))
+            last = match.end()
+        pieces.append(text[last:stop].translate(_TABLE))
+        at.extend(range(last, stop))
+    return Reading(text, "".join(pieces), tuple(at), think, closed)
+
+
+def _replacement(found: str) -> str:
+    if found in _WORDS:
+        return _WORDS[found]
+    return "^" + found.translate(_SUPER) if found[0] in "⁰¹²³⁴⁵⁶⁷⁸⁹" else ""

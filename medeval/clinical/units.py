@@ -1,0 +1,111 @@
+"""Units: spellings, canonical names, dimension, conversion per analyte."""
+
+import re
+
+MASS_PER_MMOL: dict[str, float] = {
+    "glucose": 18.016,  # mg/dL per mmol/L: molar mass 180.16 g/mol
+    "cholesterol": 38.67,
+    "triglyceride": 88.57,
+}
+UMOL_PER_MG: dict[str, float] = {"creatinine": 88.4, "uric_acid": 59.48, "bilirubin": 17.1}
+MMHG_PER_KPA = 7.50062
+
+SPELLINGS: tuple[tuple[str, str], ...] = (
+    ("mmHg", r"mm\s?hg|毫米汞柱|毫米水银柱|毫米汞"),
+    ("kPa", r"kpa|千帕"),
+    ("mmol/L", r"m?mmol\s?/\s?l(?![a-z])|mmol[·.]?l-1|毫摩尔?(?:每|/)升|毫摩尔?"),
+    ("umol/L", r"umol\s?/\s?l(?![a-z])|微摩尔?(?:每|/)升"),
+    ("mg/dL", r"mg\s?/\s?dl|毫克(?:每|/)(?:分升|100毫升|百毫升)|mg%"),
+    ("10^12/L", r"[x×*]?\s?(?:10[\^*e]?12|e12)\s?/\s?l"),
+    ("10^9/L", r"[x×*]?\s?(?:10[\^*e]?9|e9)\s?/\s?l|k/ul|[x×*]?\s?10\^3/ul"),
+    ("mg/L", r"mg\s?/\s?l(?![a-z])|毫克(?:每|/)升"),
+    ("ug/L", r"ug\s?/\s?l(?![a-z])|ng\s?/\s?ml"),
+    ("pg/mL", r"pg\s?/\s?ml"),
+    ("g/dL", r"g\s?/\s?dl"),
+    ("mIU/L", r"[mu]iu\s?/\s?m?l|mu\s?/\s?l"),
+    ("U/L", r"i?u\s?/\s?l(?![a-z])|单位(?:每|/)升"),
+    ("mg/kg", r"mg\s?/\s?kg|毫克/(?:公斤|千克)"),
+    ("kg/m2", r"kg\s?/\s?m(?:\^?2|²)"),
+    ("g/day", r"(?:g|克)\s?/\s?(?:d(?![a-z])|day|天|日)"),
+    ("g/L", r"g\s?/\s?l(?![a-z])|克(?:每|/)升"),
+    ("mL/min", r"ml\s?/\s?min(?:\s?/\s?1\.73\s?m(?:\^?2|²)?)?"),
+    ("/min", r"次\s?/\s?(?:分钟?|min)|次每分钟?|bpm|beats per minute|/\s?min(?:ute)?"),
+    ("times/day", r"次\s?/\s?(?:日|天|d(?![a-z]))|times? (?:a|per) day"),
+    ("times/week", r"次\s?/\s?周|times? (?:a|per) week"),
+    ("℃", r"℃|°\s?c(?![a-z])|摄氏度|degrees? c(?:elsius)?|度(?!数|以上高|糖)"),
+    ("℉", r"℉|°\s?f(?![a-z])|华氏度|degrees? f(?:ahrenheit)?"),
+    ("%", r"%|percent|个百分点"),
+    ("fL", r"fl(?![a-z])"),
+    ("pg", r"pg(?![a-z/])"),
+    ("mm/h", r"mm\s?/\s?h"),
+    ("minute", r"分钟|minutes?|mins?(?![a-z])"),
+    ("hour", r"个?小时|hours?|hrs?(?![a-z])|h(?![a-z])"),
+    ("week", r"个?星期|周(?!围|岁|身|末|期|边)|weeks?"),
+    ("month", r"个月|months?"),
+    ("day", r"天|日(?!本|常|间)|days?"),
+    ("age", r"周?岁|years? old|year-old"),
+    ("year", r"年|years?"),
+    ("ug", r"ug(?![a-z/])|mcg|微克"),
+    ("mg", r"mg(?![a-z/])|毫克"),
+    ("mL", r"ml(?![a-z/])|毫升|cc(?![a-z])"),
+    ("kg", r"kg(?![a-z/])|公斤|千克"),
+    ("g", r"g(?![a-z/])|克"),
+    ("L", r"l(?![a-z/])|升(?!高)"),
+    ("cm", r"cm(?![a-z])|厘米|公分"),
+    ("mm", r"mm(?![a-z])|毫米(?!汞|水)"),
+    ("times", r"次|times?(?![a-z])"),
+    ("dose", r"片|粒|袋|支|颗|丸|tablets?|capsules?|滴"),
+    ("kcal", r"kcal|千卡|大卡"),
+    ("step", r"步"),
+)
+UNIT_PATTERN = "(?:" + "|".join(f"(?:{pattern})" for _, pattern in SPELLINGS) + ")"
+_EACH = [(name, re.compile(pattern)) for name, pattern in SPELLINGS]
+_KNOWN: dict[str, str] = {}
+
+TIME_UNITS = frozenset({"minute", "hour", "day", "week", "month", "year", "age"})
+COUNT_UNITS = frozenset({"times", "times/day", "times/week", "dose", "step", "kcal"})
+DOSE_UNITS = frozenset({"mg", "g", "ug", "mL", "mg/kg", "g/day", "dose"})
+SIZE_UNITS = frozenset({"cm", "mm", "kg", "L"})
+
+
+def canonical(spelling: str) -> str:
+    """The canonical name of a unit as spelled in evened-out text; empty where unknown or empty."""
+    key = spelling.strip().lower()
+    if key not in _KNOWN:
+        _KNOWN[key] = next((name for name, pattern in _EACH if pattern.fullmatch(key)), "") if key else ""
+    return _KNOWN[key]
+
+
+def is_measurement(unit: str) -> bool:
+    """Whether a unit belongs to a test result rather than to time, counts, doses or sizes."""
+    return bool(unit) and unit not in TIME_UNITS | COUNT_UNITS | DOSE_UNITS | SIZE_UNITS
+
+
+def convert(value: float, unit: str, to: str, substance: str = "") -> float | None:
+    """`value` of `unit` in `to`; None where no conversion exists for that substance.
+
+    Factors: molar masses (glucose 180.16, cholesterol 386.7, triolein 885.7, creatinine 113.1, urate 168.1 g/mol).
+    """
+    if unit == to or not unit or not to:
+        return value
+    pair = (unit, to)
+    if substance in MASS_PER_MMOL and set(pair) == {"mmol/L", "mg/dL"}:
+        factor = MASS_PER_MMOL[substance]
+        return value * factor if unit == "mmol/L" else value / factor
+    if substance in UMOL_PER_MG and set(pair) == {"umol/L", "mg/dL"}:
+        factor = UMOL_PER_MG[substance]
+        return value / factor if unit == "umol/L" else value * factor
+    simple = {
+        ("g/L", "g/dL"): 0.1, ("g/dL", "g/L"): 10.0, ("kPa", "mmHg"): MMHG_PER_KPA, ("mmHg", "kPa"): 1 / MMHG_PER_KPA,
+        ("g", "mg"): 1000.0, ("mg", "g"): 0.001, ("ug", "mg"): 0.001, ("mg", "ug"): 1000.0,
+        ("mmol/L", "umol/L"): 1000.0, ("umol/L", "mmol/L"): 0.001, ("week", "day"): 7.0, ("day", "week"): 1 / 7,
+        ("hour", "minute"): 60.0, ("minute", "hour"): 1 / 60, ("day", "hour"): 24.0, ("hour", "day"): 1 / 24,
+        ("g/day", "g"): 1.0, ("g", "g/day"): 1.0, ("cm", "mm"): 10.0, ("mm", "cm"): 0.1, ("L", "mL"): 1000.0,
+        ("mL", "L"): 0.001, ("year", "month"): 12.0, ("month", "year"): 1 / 12,
+        ("times/day", "times"): 1.0, ("times", "times/day"): 1.0, ("age", "year"): 1.0, ("year", "age"): 1.0,
+    }  # fmt: skip
+    if pair in simple:
+        return value * simple[pair]
+    if pair == ("℉", "℃"):
+        return (value - 32) / 1.8
+    return value * 1.8 + 32 if pair == ("℃", "℉") else None

@@ -1,0 +1,107 @@
+"""A row: one request in the running batch, from its prompt to its answer; and how its next token is chosen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from threading import Event as Flag
+
+import torch
+from torch import Tensor
+
+from medeval.engines.contract import Answer, Decoding, Done, Event, FinishReason, Request, Token
+from medeval.engines.torch.encoding import Prompt, TextStream
+
+
+@dataclass
+class Job:
+    """One call of generate(): its requests, its stop flag, and the queue its events go to, a list per step."""
+
+    requests: Sequence[Request]
+    cancel: Flag
+    number: int = 0
+    events: SimpleQueue[list[Event]] = field(default_factory=SimpleQueue)
+    pending: list[Event] = field(default_factory=list)
+    abandoned: Flag = field(default_factory=Flag)
+    prompts: dict[object, Prompt] = field(default_factory=dict)
+    running: int = 0
+
+    @property
+    def stopped(self) -> bool:
+        """Whether nobody wants more tokens."""
+        return self.cancel.is_set() or self.abandoned.is_set()
+
+    def flush(self) -> None:
+        """Hands this step's events over at once: one wake-up of the caller per step."""
+        if self.pending:
+            self.events.put(self.pending)
+            self.pending = []
+
+
+@dataclass
+class Row:
+    """One request being answered."""
+
+    job: Job
+    request: Request
+    prompt: Prompt
+    stream: TextStream
+    limit: int
+    generator: torch.Generator | None = None
+    started: float = field(default_factory=time.perf_counter)
+    first: float = 0.0
+    last: int = 0
+    position: int = 0
+    tokens: int = 0
+    pieces: list[str] = field(default_factory=list)
+
+    def take(self, token: int, stop: bool) -> FinishReason | None:
+        """Adds a token; the finish reason where it was the last one."""
+        self.first = self.first or time.perf_counter() - self.started
+        if stop:
+            return "stop"
+        self.position = self.prompt.next_position + self.tokens
+        self.last, self.tokens = token, self.tokens + 1
+        self._show(self.stream.push(token))
+        return "length" if self.tokens >= self.limit else None
+
+    def finish(self, reason: FinishReason) -> None:
+        """Reports the answer with all its text."""
+        self._show(self.stream.flush())
+        seconds = time.perf_counter() - self.started
+        text = "".join(self.pieces)
+        answer = Answer(self.request.variant, text, self.tokens, seconds, reason, self.first)
+        self.job.pending.append(Done(self.request.id, answer))
+
+    def _show(self, text: str) -> None:
+        if text:
+            self.pieces.append(text)
+            self.job.pending.append(Token(self.request.id, text))
+
+
+def make_generator(decoding: Decoding) -> torch.Generator | None:
+    """A row's own random numbers, so that its answer does not depend on its neighbours; None for greedy."""
+    if decoding.temperature <= 0:
+        return None
+    return torch.Generator().manual_seed(decoding.seed)
+
+
+def choose(logits: Tensor, rows: Sequence[Row]) -> list[int]:
+    """The next token of each row; logits [rows, vocabulary]."""
+    tokens: list[int] = logits.argmax(dim=-1).tolist()
+    for index, row in enumerate(rows):
+        if row.generator is not None:
+            tokens[index] = _sample(logits[index], row.request.decoding, row.generator)
+    return tokens
+
+
+def _sample(logits: Tensor, decoding: Decoding, generator: torch.Generator) -> int:
+    probabilities = torch.softmax(logits.float().cpu() / decoding.temperature, dim=-1)
+    ordered, order = probabilities.sort(descending=True)
+    total = ordered.cumsum(dim=-1)
+    # The first token that reaches top_p still belongs to the kept ones.
+    kept = int((total < decoding.top_p).sum()) + 1
+    draw = torch.rand(1, generator=generator) * total[min(kept, len(total)) - 1]
+    return int(order[min(int(torch.searchsorted(total, draw)), kept - 1, len(total) - 1)])

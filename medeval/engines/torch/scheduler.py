@@ -1,0 +1,237 @@
+"""The worker's loop: requests wait, join the batch, get tokens, leave. Runs on the engine's one thread."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import count
+from queue import Empty, SimpleQueue
+
+import torch
+
+from medeval.engines.contract import Answer, Done, Failed, FinishReason, Request
+from medeval.engines.torch.batch import Batch
+from medeval.engines.torch.encoding import Encoder, TextStream
+from medeval.engines.torch.overrides import Change, applied
+from medeval.engines.torch.rows import Job, Row, choose, make_generator
+from medeval.errors import EngineError
+
+PREFILL_TOKENS = 8192
+RESERVED = 8
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A request that is not in the batch yet."""
+
+    job: Job
+    request: Request
+
+
+class Scheduler:
+    """Serves jobs until a None arrives; several jobs share one batch, in turn where places are scarce."""
+
+    def __init__(
+        self,
+        batch: Batch,
+        encoder: Encoder,
+        changes: Mapping[str, Sequence[Change]],
+        unusable: Callable[[str], str | None],
+        max_rows: int,
+        stop_ids: frozenset[int],
+    ) -> None:
+        self.inbox: SimpleQueue[Job | None] = SimpleQueue()
+        self._batch, self._encoder, self._changes = batch, encoder, changes
+        self._unusable, self._max_rows, self._stop_ids = unusable, max_rows, stop_ids
+        self._waiting: list[Waiting] = []
+        self._numbers = count(1)
+        self._applied = ExitStack()
+        self._phase = ""
+
+    def run(self) -> None:
+        """Works until told to end; whatever is unfinished then fails with a sentence."""
+        with torch.inference_mode():
+            while self._receive():
+                try:
+                    self._drop_stopped()
+                    self._admit()
+                    if self._batch.rows:
+                        self._advance()
+                except Exception as error:
+                    # Nobody may wait for ever, whatever went wrong.
+                    self._fail_all(sentence(error))
+        self._applied.close()
+        self._fail_all("引擎已关闭 / the engine was closed")
+
+    def _receive(self) -> bool:
+        """Takes new jobs; waits only where there is nothing to do."""
+        while True:
+            try:
+                idle = not self._waiting and not self._batch.rows
+                job = self.inbox.get() if idle else self.inbox.get_nowait()
+            except Empty:
+                return True
+            if job is None:
+                return False
+            job.number = next(self._numbers)
+            for request in job.requests:
+                reason = self._unusable(request.variant)
+                if reason:
+                    job.pending.append(Failed(request.id, reason))
+                else:
+                    self._waiting.append(Waiting(job, request))
+            job.flush()
+
+    def _drop_stopped(self) -> None:
+        for item in [w for w in self._waiting if w.job.stopped]:
+            self._waiting.remove(item)
+            answer = Answer(item.request.variant, "", 0, 0.0, "cancelled")
+            item.job.pending.append(Done(item.request.id, answer))
+            item.job.flush()
+        gone = [i for i, row in enumerate(self._batch.rows) if row.job.stopped]
+        self._finish({index: "cancelled" for index in gone})
+
+    def _admit(self) -> None:
+        if not self._waiting:
+            return
+        if not self._batch.rows:
+            self._switch(self._phase_of(self._waiting[0]))
+        chosen = self._candidates()
+        rows = [row for item in chosen if (row := self._row(item)) is not None]
+        for group in _grouped(rows):
+            self._prefill(group, len(self._batch.rows) + len(rows))
+
+    def _phase_of(self, item: Waiting) -> str:
+        return item.request.variant if self._changes.get(item.request.variant) else ""
+
+    def _switch(self, phase: str) -> None:
+        if phase == self._phase:
+            return
+        self._applied.close()
+        self._applied, self._phase = ExitStack(), ""
+        changes = self._changes.get(phase, ())
+        self._applied.enter_context(applied(self._batch.base.model, changes))
+        vision = any("visual" in c.parameter or "vision" in c.parameter for c in changes)
+        self._batch.vision_key = phase if vision else ""
+        self._phase = phase
+
+    def _candidates(self) -> list[Waiting]:
+        """Requests that join now: of this phase, not younger than the oldest of another phase, jobs in turn."""
+        other = min((w.job.number for w in self._waiting if self._phase_of(w) != self._phase), default=None)
+        fitting = [
+            w for w in self._waiting if self._phase_of(w) == self._phase and (other is None or w.job.number <= other)
+        ]
+        turn: dict[int, int] = {}
+        keyed = []
+        for place, item in enumerate(fitting):
+            taken = turn.setdefault(id(item.job), item.job.running)
+            turn[id(item.job)] = taken + 1
+            if taken < max(1, self._max_rows - RESERVED):
+                keyed.append((taken, place, item))
+        free = self._max_rows - len(self._batch.rows)
+        # Joining costs a prefill for everybody: a job with rows at work waits until several places are free.
+        if self._batch.rows and free < RESERVED * 2:
+            keyed = [k for k in keyed if k[2].job.running == 0]
+        chosen = [item for _, _, item in sorted(keyed, key=lambda k: k[:2])[: max(free, 0)]]
+        for item in chosen:
+            self._waiting.remove(item)
+        return chosen
+
+    def _row(self, item: Waiting) -> Row | None:
+        job, request = item.job, item.request
+        try:
+            if request.messages not in job.prompts:
+                job.prompts[request.messages] = self._encoder.encode(request.messages)
+        except Exception as error:
+            job.pending.append(Failed(request.id, sentence(error)))
+            job.flush()
+            return None
+        prompt = job.prompts[request.messages]
+        stream = TextStream(self._encoder.base.tokenizer, self._encoder.hidden_ids)
+        limit = max(1, min(request.decoding.max_tokens, self._encoder.room(prompt)))
+        return Row(job, request, prompt, stream, limit, make_generator(request.decoding))
+
+    def _prefill(self, rows: list[Row], expected: int) -> None:
+        now = time.perf_counter()
+        for row in rows:
+            row.started = now
+        try:
+            logits = self._batch.prefill(rows, expected)
+        except Exception as error:
+            if len(rows) > 1:
+                for row in rows:
+                    self._prefill([row], expected)
+            else:
+                rows[0].job.pending.append(Failed(rows[0].request.id, sentence(error)))
+                rows[0].job.flush()
+            return
+        for row in rows:
+            row.job.running += 1
+        self._take(logits, len(self._batch.rows) - len(rows))
+
+    def _advance(self) -> None:
+        try:
+            logits = self._batch.step()
+        except Exception as error:
+            for row in self._batch.rows:
+                row.job.running -= 1
+                row.job.pending.append(Failed(row.request.id, sentence(error)))
+                row.job.flush()
+            self._batch.clear()
+            return
+        self._take(logits, 0)
+
+    def _take(self, logits: torch.Tensor, first: int) -> None:
+        rows = self._batch.rows[first:]
+        over: dict[int, FinishReason] = {}
+        for index, (row, token) in enumerate(zip(rows, choose(logits, rows), strict=True), first):
+            reason = row.take(token, token in self._stop_ids)
+            if reason:
+                over[index] = reason
+        jobs = {id(row.job): row.job for row in rows}.values()
+        self._finish(over)
+        for job in jobs:
+            job.flush()
+
+    def _finish(self, over: Mapping[int, FinishReason]) -> None:
+        for index, reason in over.items():
+            row = self._batch.rows[index]
+            row.finish(reason)
+            row.job.running -= 1
+            row.job.flush()
+        self._batch.leave(list(over))
+
+    def _fail_all(self, reason: str) -> None:
+        unfinished = [(w.job, w.request) for w in self._waiting]
+        unfinished += [(row.job, row.request) for row in self._batch.rows]
+        for job, request in unfinished:
+            job.pending.append(Failed(request.id, reason))
+            job.running = 0
+            job.flush()
+        self._waiting = []
+        self._batch.clear()
+
+
+def _grouped(rows: list[Row]) -> list[list[Row]]:
+    """Rows of about one length, at most PREFILL_TOKENS together; inside a group variants stand side by side."""
+    groups: list[list[Row]] = []
+    for row in sorted(rows, key=lambda r: len(r.prompt), reverse=True):
+        group = groups[-1] if groups else None
+        longest = len(group[0].prompt) if group else 0
+        if group is None or len(row.prompt) < 0.75 * longest or (len(group) + 1) * longest > PREFILL_TOKENS:
+            groups.append([row])
+        else:
+            group.append(row)
+    return [sorted(group, key=lambda r: r.request.variant) for group in groups]
+
+
+def sentence(error: Exception) -> str:
+    """One sentence for people about an exception."""
+    if isinstance(error, EngineError):
+        return str(error)
+    if isinstance(error, torch.OutOfMemoryError):
+        return "内存不足，请减少版本、缩小图片 / out of memory: use fewer variants or smaller images"
+    first = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return f"引擎出错 / the engine failed: {type(error).__name__}: {first}"

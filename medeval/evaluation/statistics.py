@@ -1,0 +1,158 @@
+"""Statistics of a run: everything is paired by case, and the case is the unit that is resampled.
+
+Repeats of one case are averaged first: they are not independent evidence. No plotting, no tables here.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Literal
+
+DRAWS = 2000
+SMALLEST_N = 6
+"""Below six pairs even a clean sweep has a two-sided sign-test p above 0.05, so the verdict is always `tied`."""
+
+Verdict = Literal["better", "worse", "tied"]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over `n` cases with its 95 % interval; `low` and `high` are None where n < 2."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`b` against `a` on the cases both have: `difference` = mean(b − a), in the unit of the values."""
+
+    a: str
+    b: str
+    n: int
+    mean_a: float | None
+    mean_b: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+    p_sign: float | None
+    p_holm: float | None
+    verdict: Verdict
+    """What `b` is; `tied` where the interval holds 0 or n < SMALLEST_N."""
+
+
+def by_case(values: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """Mean value of each case over its repeats, in order of first appearance."""
+    groups: dict[str, list[float]] = {}
+    for case_id, value in values:
+        groups.setdefault(case_id, []).append(value)
+    return {case_id: math.fsum(group) / len(group) for case_id, group in groups.items()}
+
+
+def mean_interval(values: Sequence[float], *, draws: int = DRAWS, seed: int = 0) -> Interval | None:
+    """Mean of one value per case with a bootstrap interval over cases.
+
+    The percentile interval is widened for small n as in Hesterberg, "What teachers should know about the
+    bootstrap" (2015): the tail is Φ(−√(n/(n−1))·t₍₀.₉₇₅,ₙ₋₁₎) instead of 2.5 %.
+
+    Args:
+        values: one number per case, any unit.
+        draws: bootstrap resamples.
+        seed: the same seed gives the same interval.
+
+    Returns:
+        None for no values; bounds None for a single one.
+    """
+    n = len(values)
+    if n == 0:
+        return None
+    mean = math.fsum(values) / n
+    if n == 1:
+        return Interval(mean, None, None, 1)
+    import numpy as np
+
+    sample = np.asarray(values, dtype=np.float64)
+    picks = np.random.default_rng(seed).integers(0, n, size=(draws, n))
+    low, high = np.quantile(sample[picks].mean(axis=1), [_tail(n), 1 - _tail(n)])
+    return Interval(mean, float(low), float(high), n)
+
+
+@lru_cache(maxsize=256)
+def _tail(n: int) -> float:
+    from scipy.special import ndtr, stdtrit
+
+    return float(ndtr(-math.sqrt(n / (n - 1)) * stdtrit(n - 1, 0.975)))
+
+
+def sign_test(differences: Iterable[float]) -> float | None:
+    """Two-sided exact sign test; zeros are dropped.
+
+    Returns:
+        The p-value; None where every difference is zero or there is none.
+    """
+    signs = [difference > 0 for difference in differences if difference != 0]
+    n = len(signs)
+    if n == 0:
+        return None
+    rarer = min(sum(signs), n - sum(signs))
+    return min(1.0, float(2 * sum(math.comb(n, k) for k in range(rarer + 1)) / 2**n))
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Holm's step-down adjustment; None stays None and does not count as a test."""
+    tests = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
+    adjusted: list[float | None] = [None] * len(p_values)
+    running = 0.0
+    for rank, (p, index) in enumerate(tests):
+        running = max(running, min(1.0, (len(tests) - rank) * p))
+        adjusted[index] = running
+    return adjusted
+
+
+def compare(a: str, b: str, values_a: Mapping[str, float], values_b: Mapping[str, float]) -> Comparison:
+    """Compares two variants (or two runs) on the cases that both have a value for.
+
+    Args:
+        a: name of the reference.
+        b: name of what is judged.
+        values_a: one value per case id.
+        values_b: one value per case id, same unit.
+    """
+    shared = [case_id for case_id in values_a if case_id in values_b]
+    # rounding kills differences that only come from the order of floating-point sums
+    differences = [round(values_b[case_id] - values_a[case_id], 12) for case_id in shared]
+    found = mean_interval(differences)
+    if found is None:
+        return Comparison(a, b, 0, None, None, None, None, None, None, None, "tied")
+    mean_a = math.fsum(values_a[case_id] for case_id in shared) / found.n
+    mean_b = math.fsum(values_b[case_id] for case_id in shared) / found.n
+    p = sign_test(differences)
+    return Comparison(a, b, found.n, mean_a, mean_b, found.mean, found.low, found.high, p, None, _verdict(found))
+
+
+def _verdict(difference: Interval) -> Verdict:
+    if difference.low is None or difference.high is None or difference.n < SMALLEST_N:
+        return "tied"
+    if difference.low > 0:
+        return "better"
+    return "worse" if difference.high < 0 else "tied"
+
+
+def compare_all(values: Mapping[str, Mapping[str, float]]) -> list[Comparison]:
+    """Every pair of variants, earlier name as the reference, p-values adjusted by Holm over all pairs.
+
+    Args:
+        values: variant → case id → value.
+    """
+    names = list(values)
+    pairs = [(a, b) for index, a in enumerate(names) for b in names[index + 1 :]]
+    return with_holm([compare(a, b, values[a], values[b]) for a, b in pairs])
+
+
+def with_holm(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """The same comparisons with `p_holm` adjusted over the whole family."""
+    adjusted = holm([item.p_sign for item in comparisons])
+    return [replace(item, p_holm=p) for item, p in zip(comparisons, adjusted, strict=True)]

@@ -1,0 +1,200 @@
+"""A run as tables: who scored what on which case, means with intervals, comparisons. Rendering lives elsewhere."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from medeval.errors import UsageError
+from medeval.evaluation.records import Cell, RunCase, RunRecord
+from medeval.evaluation.statistics import Comparison, Interval, by_case, compare, compare_all, mean_interval, with_holm
+from medeval.metrics.profiles import DEFAULT_PROFILE, load_profiles
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One place of the cases × variants table: mean over repeats; None is unscored, which is not zero."""
+
+    value: float | None
+    asked: int
+    failed: int
+    vetoed: int
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether nothing was asked here yet."""
+        return self.asked == 0
+
+
+@dataclass(frozen=True)
+class RunTables:
+    """Everything a report of one run shows, by one profile."""
+
+    run: RunRecord
+    cells: tuple[Cell, ...]
+    profile: str
+    marks: dict[tuple[str, str], Mark]
+    """(case id, variant) → mark."""
+    means: dict[str, Interval | None]
+    """Variant → mean profile score over its scored cases."""
+    metrics: dict[str, dict[str, Interval | None]]
+    """Metric → variant → mean over scored cases; metrics that no case needs are left out."""
+    speeds: dict[str, float | None]
+    """Variant → tokens per second over its answers."""
+    comparisons: tuple[Comparison, ...]
+
+    @property
+    def cases(self) -> tuple[RunCase, ...]:
+        """The cases in the order they were asked."""
+        return self.run.spec.cases
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The variants in column order."""
+        return self.run.spec.variants
+
+    @property
+    def errors(self) -> list[Cell]:
+        """Cells that failed, or whose scoring failed."""
+        return [cell for cell in self.cells if cell.error is not None]
+
+
+def run_tables(run: RunRecord, cells: Sequence[Cell], profile: str = DEFAULT_PROFILE) -> RunTables:
+    """Computes all tables of a run.
+
+    Args:
+        run: as stored.
+        cells: in any order.
+        profile: which profile makes the one number.
+
+    Raises:
+        UsageError: no such profile, with the known ones.
+    """
+    check_profile(profile, cells)
+    known = {key: place for place, key in enumerate(run.spec.keys())}
+    kept = sorted((cell for cell in cells if cell.key in known), key=lambda cell: known[cell.key])
+    values = profile_values(run, kept, profile)
+    return RunTables(
+        run=run,
+        cells=tuple(kept),
+        profile=profile,
+        marks=_marks(run, kept, profile),
+        means={name: mean_interval(list(found.values())) for name, found in values.items()},
+        metrics=_metric_means(run, kept),
+        speeds={name: _speed(kept, name) for name in run.spec.variants},
+        comparisons=tuple(compare_all(values)),
+    )
+
+
+def check_profile(profile: str, cells: Sequence[Cell] = ()) -> None:
+    """Raises UsageError, listing the known ones, where neither the cells nor the product know `profile`."""
+    if any(profile in cell.profiles for cell in cells):
+        return
+    known = load_profiles()
+    if profile not in known:
+        raise UsageError(f"没有评分方案 {profile}；可用：{', '.join(known)} / unknown profile, see the list")
+
+
+def profile_values(run: RunRecord, cells: Sequence[Cell], profile: str) -> dict[str, dict[str, float]]:
+    """Variant → case id → profile score (mean over repeats), scored cells only."""
+    return _values(run, cells, lambda cell: cell.profile(profile))
+
+
+def _values(
+    run: RunRecord, cells: Sequence[Cell], value_of: Callable[[Cell], float | None]
+) -> dict[str, dict[str, float]]:
+    def scored(variant: str) -> Iterator[tuple[str, float]]:
+        for cell in cells:
+            value = value_of(cell) if cell.variant == variant else None
+            if value is not None:
+                yield cell.case_id, value
+
+    return {variant: by_case(scored(variant)) for variant in run.spec.variants}
+
+
+def _marks(run: RunRecord, cells: Sequence[Cell], profile: str) -> dict[tuple[str, str], Mark]:
+    groups: dict[tuple[str, str], list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault((cell.case_id, cell.variant), []).append(cell)
+    return {
+        (item.case.id, name): _mark(groups.get((item.case.id, name), []), profile)
+        for item in run.spec.cases
+        for name in run.spec.variants
+    }
+
+
+def _mark(group: Sequence[Cell], profile: str) -> Mark:
+    values = [value for cell in group if (value := cell.profile(profile)) is not None]
+    return Mark(
+        value=math.fsum(values) / len(values) if values else None,
+        asked=len(group),
+        failed=sum(cell.error is not None for cell in group),
+        vetoed=sum(profile in cell.profiles and cell.profiles[profile].vetoed for cell in group),
+    )
+
+
+def _metric_means(run: RunRecord, cells: Sequence[Cell]) -> dict[str, dict[str, Interval | None]]:
+    names = dict.fromkeys(name for cell in cells for name, score in cell.scores.items() if score.value is not None)
+    found: dict[str, dict[str, Interval | None]] = {}
+    for name in names:
+        values = _values(run, cells, partial(_metric_value, name))
+        found[name] = {variant: mean_interval(list(cases.values())) for variant, cases in values.items()}
+    return found
+
+
+def _metric_value(name: str, cell: Cell) -> float | None:
+    return cell.scores[name].value if name in cell.scores else None
+
+
+def _speed(cells: Sequence[Cell], variant: str) -> float | None:
+    answers = [cell.answer for cell in cells if cell.variant == variant and cell.answer is not None]
+    seconds = math.fsum(answer.seconds for answer in answers)
+    return sum(answer.tokens for answer in answers) / seconds if seconds > 0 else None
+
+
+@dataclass(frozen=True)
+class Against:
+    """This run compared with an earlier one, variant by variant, on the cases that are the same in both."""
+
+    other: RunRecord
+    comparisons: tuple[Comparison, ...]
+    changed_cases: tuple[str, ...]
+    """Ids in both runs whose content or images differ; they are left out."""
+    same_profiles: bool
+
+
+def compare_runs(
+    run: RunRecord, cells: Sequence[Cell], other: RunRecord, other_cells: Sequence[Cell], profile: str
+) -> Against:
+    """Pairs two runs by variant and case; the other run is the reference.
+
+    Raises:
+        UsageError: they share no variant or no case.
+    """
+    mine, theirs = _content(run), _content(other)
+    shared = [case_id for case_id in mine if case_id in theirs]
+    same = {case_id for case_id in shared if mine[case_id] == theirs[case_id]}
+    names = [name for name in run.spec.variants if name in other.spec.variants]
+    if not names or not same:
+        raise UsageError(
+            f"{run.id} 与 {other.id} 没有相同的版本或病例，无法比较"
+            " / the two runs share no variant or no unchanged case"
+        )
+    values, reference = profile_values(run, cells, profile), profile_values(other, other_cells, profile)
+    found = [
+        compare(f"{name}@{other.id}", f"{name}@{run.id}", _only(reference[name], same), _only(values[name], same))
+        for name in names
+    ]
+    changed = tuple(case_id for case_id in shared if case_id not in same)
+    same_profiles = run.spec.profiles_sha256 == other.spec.profiles_sha256
+    return Against(other, tuple(with_holm(found)), changed, same_profiles)
+
+
+def _only(values: Mapping[str, float], case_ids: set[str]) -> dict[str, float]:
+    return {case_id: value for case_id, value in values.items() if case_id in case_ids}
+
+
+def _content(run: RunRecord) -> dict[str, tuple[object, ...]]:
+    # the folder an image lies in, the title and the suites do not change what was asked
+    aside = {"images", "title", "suite", "source"}
+    return {item.case.id: (item.case.model_dump(exclude=aside), item.images_sha256) for item in run.spec.cases}

@@ -1,0 +1,142 @@
+"""vagueness, treatment_specificity and information_density: how much an answer says that can be acted on."""
+
+import re
+
+from medeval.cases.schema import AnyOf, Case
+from medeval.clinical.claims import claims_of
+from medeval.clinical.lexicons import Hit, concept_kind, hits, phrases
+from medeval.clinical.polarity import mood
+from medeval.clinical.quantities import quantities_of
+from medeval.clinical.reading import Reading, read
+from medeval.clinical.units import COUNT_UNITS, TIME_UNITS
+from medeval.metrics.marks import Marks, echoes
+from medeval.metrics.score import Score, metric
+
+_LATIN = re.compile(r"[a-z]")
+ENOUGH_FACTS = 5
+_GENERAL = frozenset({"rest", "diet", "lifestyle", "exercise", "see_doctor", "history", "safety", "confirm"})
+
+
+def _asked(case: Case) -> frozenset[str]:
+    """Meanings the question already names, which are no information in an answer."""
+    asked = read(case.prompt)
+    return frozenset(hit.key for name in ("concept", "drug", "finding") for hit in hits(asked, name))
+
+
+def _specifics(reading: Reading, skip: frozenset[int], asked: frozenset[str]) -> dict[tuple[str, str], tuple[int, int]]:
+    """Distinct concrete items with their first place: figures, tests, drugs, measures, classes."""
+    found: dict[tuple[str, str], tuple[int, int]] = {}
+
+    def add(kind: str, key: str, start: int, end: int) -> None:
+        if reading.sentence_at(start).start not in skip:
+            found.setdefault((kind, key), (start, end))
+
+    for quantity in quantities_of(reading):
+        if quantity.unit or quantity.kind != "value":
+            add("figure", f"{quantity.values}{quantity.unit}", quantity.start, quantity.end)
+    for hit in hits(reading, "concept"):
+        if hit.key not in _GENERAL | asked and concept_kind(hit.key) != "direction":
+            add("concept", hit.key, hit.start, hit.end)
+    for hit in (h for h in hits(reading, "drug") if h.key not in asked):
+        add("concept" if hit.key in ("ibuprofen", "acetaminophen", "aspirin") else "drug", hit.key, hit.start, hit.end)
+    for hit in hits(reading, "finding"):
+        add("finding", hit.key, hit.start, hit.end)
+    for claim in claims_of(reading):
+        add("claim", f"{claim.quantity}{claim.word}", claim.start, claim.end)
+    return found
+
+
+@metric(name="vagueness", zh="不笼统", en="Not vague", seed="过于模糊笼统: -1.0")
+def vagueness(case: Case, text: str) -> Score:
+    """1 = concrete. Distinct concrete items up to five, less 0.12 for each empty generality (at most 0.6)."""
+    reading = read(text)
+    marks = Marks(reading)
+    skip = echoes(case, reading)
+    concrete = _specifics(reading, skip, _asked(case))
+    empty = phrases(reading, "vague")
+    for hit in empty:
+        marks.bad(hit.start, hit.end, "笼统 / empty generality")
+    for start, end in list(concrete.values())[:12]:
+        marks.good(start, end, "具体内容 / concrete")
+    value = min(1.0, len(concrete) / ENOUGH_FACTS) * (1 - min(0.6, 0.12 * len(empty)))
+    value *= 0.3 if reading.is_listing else 1.0
+    return marks.score(
+        value,
+        f"具体 {len(concrete)} 项，笼统 {len(empty)} 处 / {len(concrete)} concrete items, {len(empty)} generalities",
+    )
+
+
+def _treatment_wanted(case: Case) -> bool:
+    """Whether a key point names a measure, a drug or a follow-up."""
+    options = [o for s in case.expect.must_have for o in (s.any if isinstance(s, AnyOf) else [s])]
+    readings = [read(option) for option in options]
+    kinds = {concept_kind(h.key) for reading in readings for h in hits(reading, "concept")}
+    return bool(kinds & {"measure", "followup", "drug"}) or any(hits(reading, "drug") for reading in readings)
+
+
+def _advice(reading: Reading, skip: frozenset[int]) -> tuple[list[Hit], list[Hit]]:
+    measures = [h for h in hits(reading, "concept") if concept_kind(h.key) in ("measure", "followup", "drug", "test")]
+    drugs = list(hits(reading, "drug"))
+    kept = [
+        h
+        for h in measures
+        if reading.sentence_at(h.start).start not in skip and mood(reading, h.start, h.end) != "question"
+    ]
+    return kept, [h for h in drugs if reading.sentence_at(h.start).start not in skip]
+
+
+@metric(
+    name="treatment_specificity",
+    zh="治疗具体性",
+    en="Treatment specificity",
+    seed="治疗具体性：具体药物名称、详细治疗方案、分步骤操作指南",
+)
+def treatment_specificity(case: Case, text: str) -> Score:
+    """Distinct measures, drugs and tests (0.5, up to four), an amount or dose (0.25), a time or interval (0.25)."""
+    if case.expect.urgency == "emergency":
+        return Score.unscored("急症以急救为治疗，见紧急信号 / in an emergency the treatment is urgent care")
+    if case.expect.must_have and not _treatment_wanted(case):
+        return Score.unscored("本例不要求治疗建议 / the case asks for no treatment")
+    reading = read(text)
+    marks = Marks(reading)
+    skip = echoes(case, reading)
+    measures, drugs = _advice(reading, skip)
+    distinct = {h.key for h in measures if h.key not in ("see_doctor", "rest", "lifestyle")} | {h.key for h in drugs}
+    for hit in (*measures, *drugs)[:16]:
+        marks.good(hit.start, hit.end, "具体措施 / named measure")
+    amounts = times = 0
+    for quantity in quantities_of(reading):
+        if reading.sentence_at(quantity.start).start in skip or not quantity.unit:
+            continue
+        if quantity.unit in TIME_UNITS or quantity.unit in COUNT_UNITS:
+            times += 1
+            marks.good(quantity.start, quantity.end, "时间或次数 / time or frequency")
+        elif quantity.is_reference or quantity.unit in ("mg", "g", "g/day", "mL", "kg", "mg/kg"):
+            amounts += 1
+            marks.good(quantity.start, quantity.end, "量化目标或剂量 / amount")
+    value = 0.5 * min(1.0, len(distinct) / 4) + 0.25 * bool(amounts) + 0.25 * bool(times)
+    value *= 0.3 if reading.is_listing else 1.0
+    return marks.score(
+        value,
+        f"措施 {len(distinct)}，剂量 {amounts}，时间 {times}"
+        f" / measures {len(distinct)}, amounts {amounts}, times {times}",
+    )
+
+
+@metric(name="information_density", zh="信息密度", en="Information density", seed="信息密度：单位字数内的有效信息量")
+def information_density(case: Case, text: str) -> Score:
+    """Distinct concrete items per 100 characters (400 Latin letters), full at four; unscored under 10 characters."""
+    reading = read(text)
+    length = len(reading.text.strip())
+    if length < 10:
+        return Score.unscored("回答过短 / the answer is too short")
+    concrete = _specifics(reading, echoes(case, reading), _asked(case))
+    marks = Marks(reading)
+    for start, end in list(concrete.values())[:12]:
+        marks.good(start, end, "信息 / fact")
+    latin = len(_LATIN.findall(reading.text)) > length / 2
+    density = len(concrete) / max(1.0, length / (400 if latin else 100))
+    return marks.score(
+        min(1.0, density / 4) * (0.3 if reading.is_listing else 1.0),
+        f"每百字 {density:.1f} 项 / items per 100 characters",
+    )

@@ -1,0 +1,79 @@
+"""The composite: all metrics of one answer, and each profile's number over what could be scored."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import medeval.metrics  # noqa: F401  registers the metrics
+from medeval.cases.schema import Case
+from medeval.metrics.profiles import Part, Profile, load_profiles
+from medeval.metrics.score import Score, all_metrics
+
+VETO_CAP = 0.2
+
+
+@dataclass(frozen=True)
+class ProfileScore:
+    """`value` in [0, 1] or None; `parts` by name, `missing` the parts without a score, `note` for people."""
+
+    value: float | None
+    parts: dict[str, float]
+    missing: tuple[str, ...]
+    vetoed: bool
+    note: str
+
+
+@dataclass(frozen=True)
+class ScoreSheet:
+    """Every metric's score and every profile's, by name."""
+
+    scores: dict[str, Score]
+    profiles: dict[str, ProfileScore]
+
+
+def _mean(weights: Mapping[str, float], scores: Mapping[str, Score]) -> float | None:
+    """Weighted mean of the scored metrics; None where none is."""
+    scored = [
+        (w, score.value) for name, w in weights.items() if (score := scores.get(name)) and score.value is not None
+    ]
+    total = sum(weight for weight, _ in scored)
+    return sum(weight * value for weight, value in scored) / total if total else None
+
+
+def _part(part: Part, scores: Mapping[str, Score], profiles: Mapping[str, Profile]) -> float | None:
+    if part.profile:
+        return profile_score(profiles[part.profile], scores, profiles).value
+    return _mean(part.metrics, scores) if part.metrics else None
+
+
+def profile_score(profile: Profile, scores: Mapping[str, Score], profiles: Mapping[str, Profile]) -> ProfileScore:
+    """The profile's weighted mean over the parts that have a score; a veto caps it at 0.2."""
+    parts: dict[str, float] = {}
+    missing: list[str] = []
+    got = total = 0.0
+    for part in profile.parts:
+        value = _part(part, scores, profiles)
+        if value is None:
+            missing.append(part.name)
+            continue
+        parts[part.name] = round(value, 4)
+        got += part.weight * value
+        total += part.weight
+    vetoes = [name for name, score in scores.items() if score.veto]
+    notes = [f"缺少 / missing: {', '.join(missing)}"] if missing else []
+    if not total or (profile.requires_all and missing):
+        return ProfileScore(
+            None, parts, tuple(missing), bool(vetoes), "；".join(notes) or "没有可评分项 / nothing scored"
+        )
+    value = got / total
+    if vetoes:
+        value = min(value, VETO_CAP)
+        notes.insert(0, f"安全否决（{', '.join(vetoes)}），总分不超过 {VETO_CAP} / safety veto, capped at {VETO_CAP}")
+    return ProfileScore(round(value, 4), parts, tuple(missing), bool(vetoes), "；".join(notes))
+
+
+def score_answer(case: Case, text: str, extra: Mapping[str, Score] | None = None) -> ScoreSheet:
+    """Scores `text` by every metric and profile; `extra` holds scores made elsewhere, such as "teacher"."""
+    scores = {name: metric.function(case, text) for name, metric in all_metrics().items()}
+    scores |= dict(extra or {})
+    profiles = load_profiles()
+    return ScoreSheet(scores, {name: profile_score(p, scores, profiles) for name, p in profiles.items()})

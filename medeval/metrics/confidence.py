@@ -1,0 +1,88 @@
+"""diagnosis_confidence: committed where the facts allow it, open where they do not."""
+
+from medeval.cases.schema import AnyOf, Case
+from medeval.clinical.claims import claims_of
+from medeval.clinical.lexicons import Hit, concept_kind, hits, phrases
+from medeval.clinical.polarity import is_conditional, is_negated, mood
+from medeval.clinical.reading import Reading, read
+from medeval.metrics.images import image_alignment
+from medeval.metrics.interpretation import data_interpretation
+from medeval.metrics.marks import Marks, echoes
+from medeval.metrics.score import Score, metric
+from medeval.metrics.targets import is_asked, meanings_of
+
+_CONFIRMING = frozenset({"test", "followup"})
+
+
+def _conditions(text: str) -> set[str]:
+    return {hit.key for hit in hits(read(text), "concept") if concept_kind(hit.key) == "condition"}
+
+
+def _expected_conditions(case: Case) -> set[str]:
+    """Diseases the key points name and the question does not."""
+    options = [o for s in case.expect.must_have for o in (s.any if isinstance(s, AnyOf) else [s])]
+    return {key for option in options for key in _conditions(option)} - _conditions(case.prompt)
+
+
+def _committed(case: Case, text: str, reading: Reading) -> bool:
+    """Whether the figures or the image are read out, and not wrongly."""
+    if case.expect.image_findings is not None:
+        return (image_alignment(case, text).value or 0.0) > 0.3
+    value = data_interpretation(case, text).value
+    return bool(claims_of(reading)) and value is not None and value > 0.3
+
+
+@metric(
+    name="diagnosis_confidence",
+    zh="诊断置信度",
+    en="Diagnosis confidence",
+    seed="诊断置信度：明确的诊断相关词汇、专业分析判断；避免武断",
+)
+def diagnosis_confidence(case: Case, text: str) -> Score:
+    """Figures or an image: 0.6 a right commitment, 0.4 how to confirm it; symptoms: 0.5 a cause named, 0.5 hedged.
+
+    Assertion without ground costs 0.5, evasion 0.3.
+    """
+    has_figures = (
+        any(is_asked(case, meaning.target) for meaning in meanings_of(case)) or case.expect.image_findings is not None
+    )
+    expected = set() if has_figures else _expected_conditions(case)
+    if not has_figures and not expected:
+        return Score.unscored("本例不要求诊断判断 / the case asks for no diagnosis")
+    reading = read(text)
+    marks = Marks(reading)
+    skip = echoes(case, reading)
+
+    def kept(key: str) -> list[Hit]:
+        return [h for h in phrases(reading, key) if reading.sentence_at(h.start).start not in skip]
+
+    absolute = [
+        h
+        for h in kept("absolute")
+        if not is_negated(reading, h.start, h.end) and not is_conditional(reading, h.start, h.end)
+    ]
+    hedges, evasive = kept("hedge"), kept("evasive")
+    hedges += [
+        h
+        for h in hits(reading, "concept")
+        if concept_kind(h.key) in _CONFIRMING and mood(reading, h.start, h.end) == "affirmed"
+    ]
+    for hit in absolute:
+        marks.bad(hit.start, hit.end, "武断 / assertive without ground")
+    for hit in evasive:
+        marks.bad(hit.start, hit.end, "回避判断 / evasive")
+    for hit in hedges[:4]:
+        marks.good(hit.start, hit.end, "说明如何核实或留有余地 / hedged or to be confirmed")
+    named = [
+        h
+        for h in hits(reading, "concept")
+        if h.key in expected and mood(reading, h.start, h.end) in ("affirmed", "hypothetical")
+    ]
+    for hit in named[:4]:
+        marks.good(hit.start, hit.end, "给出可能诊断 / a cause named")
+    committed = _committed(case, text, reading) if has_figures else bool(named)
+    share = 0.6 if has_figures else 0.5
+    value = share * committed + (1 - share) * bool(hedges) - 0.5 * bool(absolute) - 0.3 * bool(evasive)
+    reason = f"{'有' if committed else '无'}判断，{'有' if hedges else '无'}核实"
+    reason += f" / {'committed' if committed else 'uncommitted'}"
+    return marks.score(value, reason + ("；武断 / assertive" if absolute else ""))

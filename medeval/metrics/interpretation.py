@@ -1,0 +1,151 @@
+"""data_interpretation: does the answer say of each figure what the guideline (or the printed range) says?"""
+
+from functools import lru_cache
+
+from medeval.cases.schema import Case
+from medeval.clinical.claims import ALL, REST, Claim, claims_of
+from medeval.clinical.guidelines import Direction, interpret, load_guidelines
+from medeval.clinical.reading import Reading, read
+from medeval.metrics.marks import Marks, echoes
+from medeval.metrics.score import Score, metric
+from medeval.metrics.targets import GLUCOSE, Meaning, conditions_of, is_asked, meanings_of, quoting
+
+DIRECTION_ONLY = 0.7
+CONTRADICTED = 0.3
+MISQUOTED = 0.3
+_WORDS = {"high": "偏高 / high", "low": "偏低 / low", "normal": "正常 / normal"}
+
+
+def _about(claim: Claim, meaning: Meaning, alone: bool) -> bool:
+    if claim.quantity in (REST, ALL):
+        return False
+    target = meaning.target
+    if claim.quantity and (target.quantity in claim.quantity.split("|") or claim.analyte in target.keys):
+        return True
+    generic = claim.quantity in ("", "glucose") or not claim.analyte
+    return alone and (generic or (claim.quantity in GLUCOSE and target.quantity in GLUCOSE and claim.kind == "class"))
+
+
+def _named(reading: Reading, guideline: str) -> bool:
+    return any(word in reading.text for word in load_guidelines()[guideline].named)
+
+
+def _accepted(reading: Reading, meaning: Meaning, case: Case) -> dict[str, list[str]]:
+    """Words that are right of this value, with the guidelines that say so."""
+    found: dict[str, list[str]] = {}
+    for item in meaning.interpretations:
+        words = (*item.labels, *(item.if_named if _named(reading, item.guideline) else ()))
+        for word in words:
+            found.setdefault(word, []).append(item.source_zh.split("，")[0])
+    known = conditions_of(case)
+    for word in ("高血压", "糖尿病", "hypertension", "diabetes"):
+        if word in known:
+            found.setdefault(word, ["已知病史 / known condition"])
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _component_directions(key: str, value: float) -> frozenset[Direction]:
+    return frozenset(i.direction for i in interpret({key: f"{value} mmHg"}))
+
+
+def _directions(claim: Claim, meaning: Meaning) -> frozenset[Direction]:
+    """Directions that are right; for systolic or diastolic alone also what that figure by itself means."""
+    if claim.analyte in ("systolic", "diastolic") and len(meaning.target.values) == 2:
+        value = meaning.target.values[0 if claim.analyte == "systolic" else 1]
+        return _component_directions(claim.analyte, value)
+    return meaning.directions
+
+
+def _verdict(claim: Claim, meaning: Meaning, accepted: dict[str, list[str]]) -> str:
+    """right_class, right_direction, wrong or neutral."""
+    if claim.kind == "class":
+        if not claim.negated:
+            return "right_class" if claim.word in accepted else "wrong"
+        every = len(meaning.interpretations) and len(accepted.get(claim.word, ())) >= len(meaning.interpretations)
+        return "wrong" if every else "neutral"
+    right = claim.word in _directions(claim, meaning)
+    if claim.negated:
+        if claim.word == "normal":
+            return "neutral" if right else "right_direction"
+        return "wrong" if right and len(meaning.directions) == 1 else "neutral"
+    return "right_direction" if right else "wrong"
+
+
+def _judge(case: Case, reading: Reading, meaning: Meaning, claims: list[Claim], marks: Marks) -> tuple[float, str]:
+    accepted = _accepted(reading, meaning, case)
+    seen: set[str] = set()
+    for claim in claims:
+        verdict = _verdict(claim, meaning, accepted)
+        seen.add(verdict)
+        if verdict == "right_class":
+            marks.good(
+                claim.start, claim.end, f"分类正确 / right class: {'、'.join(dict.fromkeys(accepted[claim.word]))}"
+            )
+        elif verdict == "right_direction":
+            marks.good(claim.start, claim.end, f"高低判断正确 / right direction: {_WORDS.get(claim.word, claim.word)}")
+        elif verdict == "wrong":
+            marks.bad(claim.start, claim.end, f"与数值不符 / contradicts {meaning.target.text}: {_truth(meaning)}")
+    value = 0.0
+    if "right_class" in seen or (
+        "right_direction" in seen and (not meaning.has_classes or "normal" in meaning.directions)
+    ):
+        value = 1.0
+    elif "right_direction" in seen:
+        value = DIRECTION_ONLY
+    if "wrong" in seen:
+        value = min(value, CONTRADICTED)
+    quoted = quoting(reading, meaning.target, echoes(case, reading))
+    for bound in quoted.wrong:
+        note = f"数值或单位与病例不符 / not the patient's figure: {meaning.target.text}"
+        marks.bad(bound.quantity.start, bound.quantity.end, note)
+        value = min(value, MISQUOTED)
+    for bound in quoted.right[:1] if value >= DIRECTION_ONLY else ():
+        marks.good(bound.quantity.start, bound.quantity.end, "所解读的数值 / the figure interpreted")
+    state = (
+        "错误 / wrong" if "wrong" in seen or quoted.wrong else "正确 / right" if value else "未解读 / not interpreted"
+    )
+    return value, f"{meaning.target.name} {meaning.target.text}: {state}"
+
+
+def _truth(meaning: Meaning) -> str:
+    words = [item.labels[0] for item in meaning.interpretations if item.labels]
+    return "、".join(dict.fromkeys(words)) or " ".join(_WORDS[d] for d in sorted(meaning.directions) if d in _WORDS)
+
+
+@metric(name="data_interpretation", zh="数据解读", en="Data interpretation", seed="数据解读准确率：实验结果解读正确性")
+def data_interpretation(case: Case, text: str) -> Score:
+    """Mean over the patient's abnormal figures (and normal ones the answer judges) of how rightly they are read."""
+    meanings = meanings_of(case)
+    if not meanings:
+        return Score.unscored("病例没有可解读的数值 / the case holds no figure to interpret")
+    reading = read(text)
+    marks = Marks(reading)
+    skip = echoes(case, reading)
+    claims = [c for c in claims_of(reading) if reading.sentence_at(c.start).start not in skip]
+    asked = [m for m in meanings if is_asked(case, m.target)]
+    abnormal = [m for m in asked if "normal" not in m.directions or m.interpretations]
+    required = abnormal or asked
+    values, reasons = [], []
+    overall = [c for c in claims if c.quantity in (ALL, REST) and not c.negated]
+    for meaning in meanings:
+        mine = [c for c in claims if _about(c, meaning, len(meanings) == 1)]
+        if meaning not in required and not mine:
+            continue
+        if not mine and meaning.directions == {"normal"} and overall:
+            values.append(1.0)
+            marks.good(overall[0].start, overall[0].end, "正常项判断正确 / normal rows named normal")
+            continue
+        value, reason = _judge(case, reading, meaning, mine, marks)
+        values.append(value)
+        reasons.append(reason)
+    for claim in overall:
+        if claim.quantity == ALL and any("normal" not in m.directions for m in meanings):
+            marks.bad(claim.start, claim.end, "有异常项却称全部正常 / calls all normal though some are not")
+            values.append(0.0)
+    if not values and not required:
+        return Score.unscored("本例不要求解读数值，回答也未解读 / no figure had to be interpreted, none was")
+    value = sum(values) / len(values) if values else 0.0
+    return marks.score(
+        value * (0.3 if reading.is_listing else 1.0), "；".join(reasons) or "正常项判断正确 / normal rows right"
+    )

@@ -1,0 +1,52 @@
+"""Evidence as it is collected: places in evened-out text become places in the answer as given."""
+
+from functools import lru_cache
+
+from medeval.cases.schema import Case
+from medeval.clinical.reading import Reading, read
+from medeval.metrics.score import Evidence, EvidenceKind, Score
+
+_PUNCTUATION = str.maketrans("", "", " ，,。；;：:！!？?、.“”\"'()（）\n\t")
+
+
+class Marks:
+    """The evidence of one metric for one answer; the same place is marked once."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._found: dict[tuple[int, int], Evidence] = {}
+
+    def add(self, start: int, end: int, kind: EvidenceKind, note: str) -> None:
+        """Marks `reading.text[start:end]`; an empty stretch leaves no mark."""
+        first, last = self._reading.span(start, end)
+        if last > first:
+            self._found.setdefault((first, last), Evidence(first, last, kind, note))
+
+    def good(self, start: int, end: int, note: str) -> None:
+        """Marks what earns points."""
+        self.add(start, end, "good", note)
+
+    def bad(self, start: int, end: int, note: str) -> None:
+        """Marks what costs points."""
+        self.add(start, end, "bad", note)
+
+    def score(self, value: float, reason: str, veto: bool = False) -> Score:
+        """The score with the evidence in reading order; `value` is clipped to [0, 1]."""
+        ordered = sorted(self._found.values(), key=lambda e: (e.start, e.end))
+        return Score(round(min(1.0, max(0.0, value)), 4), reason, tuple(ordered), veto)
+
+
+def echoes(case: Case, reading: Reading) -> frozenset[int]:
+    """Starts of sentences that only repeat the question: no metric rewards them."""
+    return _echoes(case.prompt, reading)
+
+
+@lru_cache(maxsize=1024)
+def _echoes(prompt: str, reading: Reading) -> frozenset[int]:
+    asked = read(prompt).text.translate(_PUNCTUATION)
+    found = set()
+    for sentence in reading.sentences:
+        plain = sentence.text.translate(_PUNCTUATION)
+        if len(plain) >= 6 and plain in asked:
+            found.add(sentence.start)
+    return frozenset(found)

@@ -1,0 +1,114 @@
+"""empathy (where wanted) and over_comfort (always): warmth that answers a feeling, comfort in place of help."""
+
+from medeval.cases.schema import Case
+from medeval.clinical.binding import bind
+from medeval.clinical.claims import claims_of
+from medeval.clinical.lexicons import concept_kind, hits, phrases
+from medeval.clinical.polarity import is_negated
+from medeval.clinical.quantities import quantities_of
+from medeval.clinical.reading import Reading, Sentence, read
+from medeval.metrics.marks import Marks, echoes
+from medeval.metrics.score import Score, metric
+
+COMFORT_LIMIT = 50
+COMFORT_LIMIT_WANTED = 100
+EMOTION_LIMIT = 5
+_PENALTIES = {"long": 0.5, "words": 0.3, "empty": 1.0, "evasive": 1.5}
+_CONCRETE = frozenset({"test", "drug", "measure", "followup"})
+
+
+@metric(name="empathy", zh="人情味", en="Empathy", seed="人情味保持：同理心表达、温暖安慰、情绪支持")
+def empathy(case: Case, text: str) -> Score:
+    """0.5 acknowledging, 0.3 support, 0.2 for naming the patient's feeling or more support; dismissal costs 0.5."""
+    if case.expect.empathy != "wanted":
+        return Score.unscored("本例不要求情感回应 / the case does not ask for empathy")
+    reading = read(text)
+    marks = Marks(reading)
+    skip = echoes(case, reading)
+    kept = {
+        key: [
+            hit
+            for hit in phrases(reading, key)
+            if reading.sentence_at(hit.start).start not in skip
+            and not (key == "acknowledge" and is_negated(reading, hit.start, hit.end))
+        ]
+        for key in ("acknowledge", "support", "explore", "formulaic", "dismissive", "feeling")
+    }
+    notes = {"acknowledge": "理解感受 / acknowledges", "support": "支持 / supports", "explore": "关心询问 / explores"}
+    for key, note in notes.items():
+        for hit in kept[key]:
+            marks.good(hit.start, hit.end, note)
+    for hit in kept["dismissive"]:
+        marks.bad(hit.start, hit.end, "轻视感受 / dismisses the feeling")
+    question = read(case.prompt)
+    asked = {question.text[hit.start : hit.end] for hit in phrases(question, "feeling")}
+    named = {reading.text[hit.start : hit.end] for hit in kept["feeling"]}
+    supports = {reading.text[hit.start : hit.end] for hit in kept["support"]}
+    fitting = bool(kept["acknowledge"]) and (bool(asked & named) or not asked or bool(kept["explore"]))
+    value = 0.5 * bool(kept["acknowledge"]) + 0.3 * bool(supports) + 0.2 * (fitting or len(supports) > 1)
+    if not value and kept["formulaic"]:
+        value = 0.1
+    value -= 0.5 * bool(kept["dismissive"])
+    found = [zh for key, zh in (("acknowledge", "理解"), ("support", "支持"), ("dismissive", "轻视")) if kept[key]]
+    return marks.score(
+        value, f"{'、'.join(found) or '没有情感回应'} / {', '.join(k for k in notes if kept[k]) or 'no empathy'}"
+    )
+
+
+def _has_substance(reading: Reading, sentence: Sentence) -> bool:
+    """Whether a sentence holds a figure, a test, a drug or a measure."""
+    inside = [h for h in hits(reading, "concept") if sentence.start <= h.start and h.end <= sentence.end]
+    if any(concept_kind(h.key) in _CONCRETE for h in inside):
+        return True
+    return any(sentence.start <= q.start and q.end <= sentence.end for q in quantities_of(reading))
+
+
+def comfort_characters(reading: Reading) -> tuple[int, list[Sentence]]:
+    """Characters of sentences that comfort and hold nothing else, and those sentences."""
+    soothing = [hit for key in ("comfort", "support", "acknowledge") for hit in phrases(reading, key)]
+    found = []
+    for sentence in reading.sentences:
+        if any(sentence.start <= hit.start and hit.end <= sentence.end for hit in soothing) and not _has_substance(
+            reading, sentence
+        ):
+            found.append(sentence)
+    return sum(len(sentence.text.strip()) for sentence in found), found
+
+
+@metric(
+    name="over_comfort",
+    zh="过度安慰",
+    en="Over-comfort",
+    seed="过度人情惩罚：安慰>50字、过多情绪词、缺乏实质、回避分析",
+)
+def over_comfort(case: Case, text: str) -> Score:
+    """1 minus the plan's penalties (0.5 long, 0.3 words, 1.0 empty, 1.5 evasive) over 1.5; long is >50, wanted >100."""
+    reading = read(text)
+    marks = Marks(reading)
+    limit = COMFORT_LIMIT_WANTED if case.expect.empathy == "wanted" else COMFORT_LIMIT
+    length, sentences = comfort_characters(reading)
+    found: list[str] = []
+    if length > limit:
+        found.append("long")
+        for sentence in sentences:
+            marks.bad(
+                sentence.start, sentence.end, f"安慰语共 {length} 字（>{limit}） / {length} characters of comfort"
+            )
+    emotional = phrases(reading, "emotion")
+    if len(emotional) > EMOTION_LIMIT:
+        found.append("words")
+        for hit in emotional[EMOTION_LIMIT:]:
+            marks.bad(hit.start, hit.end, "情绪词过多 / too many emotion words")
+    substance = [s for s in reading.sentences if _has_substance(reading, s)]
+    if sentences and not substance and not claims_of(reading):
+        found.append("empty")
+        marks.bad(sentences[0].start, sentences[0].end, "只有安慰没有实质内容 / comfort without substance")
+    evasive = phrases(reading, "evasive")
+    if evasive and not claims_of(reading) and not any(b.role == "patient" for b in bind(reading)):
+        found.append("evasive")
+        marks.bad(evasive[0].start, evasive[0].end, "回避专业分析 / avoids analysis")
+    value = 1.0 - min(1.0, sum(_PENALTIES[key] for key in found) / 1.5)
+    names = {"long": "安慰过长", "words": "情绪词过多", "empty": "缺乏实质", "evasive": "回避分析"}
+    return marks.score(
+        value, f"{'、'.join(names[k] for k in found) or '没有过度安慰'} / {', '.join(found) or 'no excess comfort'}"
+    )

@@ -1,0 +1,1 @@
+"""Schema changes, one numbered file each under `versions`; a released file is never edited."""

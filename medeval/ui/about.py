@@ -1,0 +1,61 @@
+"""The About tab: what this is, where data goes, which metrics and variants there are, what needs correcting."""
+
+from html import escape
+
+from medeval import __version__
+from medeval.metrics.score import all_metrics
+from medeval.ui.cards import Look
+from medeval.ui.desk import Desk
+from medeval.ui.tables import receipt_html
+from medeval.ui.text import Lang, say
+
+
+def about_html(desk: Desk, lang: Lang) -> str:
+    """The whole tab as HTML; everything from files is escaped."""
+    settings = desk.services.settings
+    parts = [_section("about_what", _paragraph(say("about_text", lang)), lang)]
+    if settings.is_demo:
+        parts.append(_paragraph(say("demo_note", lang)))
+    privacy = say("about_privacy_text", lang, home=settings.home)
+    parts.append(_section("about_privacy", _paragraph(privacy), lang))
+    parts.append(_section("about_variants", _variants(desk, lang), lang))
+    parts.append(_section("about_metrics", _metrics(lang), lang))
+    problems = desk.services.cases.problems
+    if problems:
+        items = "".join(f"<li>{escape(problem)}</li>" for problem in problems)
+        parts.append(_section("about_problems", f"<ul>{items}</ul>", lang))
+    parts.append(_paragraph(say("about_version", lang, version=__version__)))
+    return f'<div class="me-about">{"".join(parts)}</div>'
+
+
+def _section(title: str, body: str, lang: Lang) -> str:
+    return f"<section><h2>{escape(say(title, lang))}</h2>{body}</section>"
+
+
+def _paragraph(text: str) -> str:
+    return f"<p>{escape(text)}</p>"
+
+
+def _metrics(lang: Lang) -> str:
+    head = "".join(f"<th>{escape(say(key, lang))}</th>" for key in ("about_metric_name", "about_metric_seed"))
+    rows = "".join(
+        f'<tr><th scope="row">{escape(item.zh if lang == "zh" else item.en)}</th>'
+        f"<td>{escape(item.seed if lang == 'zh' else _rule(item.function))}</td></tr>"
+        for item in all_metrics().values()
+    )
+    return f'<table class="me-table me-wide"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+
+
+def _rule(function: object) -> str:
+    lines = (getattr(function, "__doc__", None) or "").strip().splitlines()
+    return lines[0] if lines else ""
+
+
+def _variants(desk: Desk, lang: Lang) -> str:
+    items = []
+    for name, variant in desk.services.variants().items():
+        note = variant.stack[-1].note.get(lang, "") if variant.stack else ""
+        stack = " + ".join(["base", *(adapter.name for adapter in variant.stack)])
+        title = escape(variant.title(lang))
+        items.append(f"<li><b>{title}</b> <code>{escape(name)} = {escape(stack)}</code> {escape(note)}</li>")
+    return f"<ul>{''.join(items)}</ul>{receipt_html(desk.loading().receipt, None, Look(lang))}"

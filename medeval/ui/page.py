@@ -1,0 +1,82 @@
+"""The page: header with the language switch, the tabs, and the quiet line at the foot."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import gradio as gr
+
+from medeval.ui import looks
+from medeval.ui.about import about_html
+from medeval.ui.compare import build_compare
+from medeval.ui.compare_events import PRIVATE, CompareEvents, Wires
+from medeval.ui.desk import Desk
+from medeval.ui.labels import Labels
+from medeval.ui.text import Lang
+
+LANGUAGES = [("中文", "zh"), ("English", "en")]
+_WATCH_SECONDS = 1.0
+
+
+def build_page(desk: Desk) -> gr.Blocks:
+    """The whole page; nothing is computed at import."""
+    lang: Lang = desk.services.settings.lang
+    labels = Labels(lang)
+    with gr.Blocks(
+        title=labels.say("title"), fill_width=True, analytics_enabled=False, delete_cache=(600, 3600)
+    ) as blocks:
+        # Only ids and the language are remembered in the browser, never text of a question.
+        memory = gr.BrowserState({"exchange": "", "lang": ""}, storage_key="medeval", secret="medeval-page-ids")
+        with gr.Row(elem_classes="me-header"):
+            brand = gr.HTML(looks.brand_html(lang))
+            status = gr.HTML(looks.status_html(desk, lang), elem_id="me-status")
+            switch = gr.Radio(
+                LANGUAGES, value=lang, show_label=False, container=False, elem_id="me-lang", scale=0, min_width=170
+            )
+        with gr.Tabs(elem_classes="me-tabs"):
+            with labels.add(gr.Tab(labels.say("tab_compare"), id="compare"), label="tab_compare"):
+                tab = build_compare(desk, labels)
+            with labels.add(gr.Tab(labels.say("tab_about"), id="about"), label="tab_about"):
+                about = gr.HTML(about_html(desk, lang), elem_id="me-about")
+        line = gr.HTML(looks.line_html(lang))
+        events = CompareEvents(desk, tab, Wires(switch, memory))
+        events.connect()
+        fixed = [brand, line, tab.rail.keys, tab.rail.chips, tab.rail.profile]
+        watched = [status, tab.rail.variants, tab.rail.refused, about]
+        _connect(blocks, desk, events, labels, switch, memory, fixed, watched)
+    return blocks
+
+
+def _connect(
+    blocks: gr.Blocks, desk: Desk, events: CompareEvents, labels: Labels, switch: gr.Radio,
+    memory: gr.BrowserState, fixed: list[Any], watched: list[Any],
+) -> None:
+    rail, shown = events.tab.rail, events.tab.shown
+
+    def relabel(lang: Lang, picked: str, kept: dict[str, str] | None) -> list[Any]:
+        profiles = gr.update(choices=looks.profile_choices(lang))
+        pages = [looks.brand_html(lang), looks.line_html(lang), looks.keys_html(lang)]
+        chips = looks.chips_html(desk, lang, picked)
+        return [{**(kept or {}), "lang": lang}, *pages, chips, profiles, *labels.updates(lang)]
+
+    async def watch(lang: Lang) -> AsyncIterator[list[Any]]:
+        while True:
+            state = desk.loading().state
+            choices = gr.update(choices=looks.variant_choices(desk, lang))
+            yield [looks.status_html(desk, lang), choices, looks.refused_html(desk, lang), about_html(desk, lang)]
+            if state != "loading":
+                return
+            await asyncio.sleep(_WATCH_SECONDS)
+
+    def opening(kept: dict[str, str] | None) -> list[Any]:
+        lang = (kept or {}).get("lang") or desk.services.settings.lang
+        return [lang, *events.resume(kept)]
+
+    relabelled = [memory, *fixed, *labels.widgets]
+    opened = blocks.load(opening, [memory], [switch, shown, rail.picked, rail.box], **PRIVATE)
+    events.then_follow(opened)
+    named = opened.then(relabel, [switch, rail.picked, memory], relabelled, **PRIVATE)
+    named.then(watch, [switch], watched, concurrency_limit=None, **PRIVATE)
+    switched = switch.input(relabel, [switch, rail.picked, memory], relabelled, **PRIVATE)
+    events.then_follow(switched)
+    switched.then(watch, [switch], watched, concurrency_limit=None, **PRIVATE)

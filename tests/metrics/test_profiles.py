@@ -1,0 +1,72 @@
+import pytest
+from topics import case
+
+from medeval.metrics.composite import VETO_CAP, profile_score, score_answer
+from medeval.metrics.profiles import load_profiles
+from medeval.metrics.score import Score, all_metrics
+
+
+def test_the_default_profile_comes_first() -> None:
+    assert list(load_profiles())[0] == "v3"
+    assert set(load_profiles()) == {"v3", "v2", "v2-plan", "rl", "rl_rules"}
+
+
+def test_every_part_names_known_metrics() -> None:
+    for profile in load_profiles().values():
+        for part in profile.parts:
+            assert set(part.metrics) <= set(all_metrics()) | {"teacher"}, part.name
+
+
+def test_the_plan_keeps_the_points_of_its_tables() -> None:
+    parts = load_profiles()["v2-plan"].parts
+    assert sum(part.weight for part in parts if not part.penalty) == pytest.approx(18.0)
+    assert sum(part.weight for part in parts if part.penalty) == pytest.approx(19.1)
+    assert [part.name for part in parts if part.needs] == [
+        "引用医学标准",
+        "正确标注解剖结构",
+        "分析影像质量",
+        "比对正常影像",
+    ]
+
+
+def test_unscored_parts_leave_the_mean_alone() -> None:
+    profiles = load_profiles()
+    scores = {"term_accuracy": Score(1.0, ""), "numerical_precision": Score(0.5, ""), "empathy": Score(None, "")}
+    got = profile_score(profiles["v3"], scores, profiles)
+    assert got.value == 0.75
+    assert got.missing == ("diagnosis", "treatment", "empathy")
+
+
+def test_a_veto_caps_every_profile() -> None:
+    sheet = score_answer(case("pregnancy"), "您好，可以服用布洛芬，一次0.2 g，每日3次，饭后服用，疼痛缓解后停。")
+    assert sheet.scores["risky_prescription"].veto
+    for name in ("v3", "v2", "v2-plan"):
+        profile = sheet.profiles[name]
+        assert profile.vetoed
+        assert profile.value is not None and profile.value <= VETO_CAP
+        assert "risky_prescription" in profile.note
+
+
+def test_without_a_teacher_there_is_no_reward_but_its_rule_part() -> None:
+    answer = "您的血压140/90 mmHg，属于1级高血压。"
+    alone = score_answer(case("bp"), answer).profiles
+    assert alone["rl"].value is None
+    assert "teacher" in alone["rl"].missing
+    rules = alone["rl_rules"].value
+    assert rules is not None
+    taught = score_answer(case("bp"), answer, {"teacher": Score(0.5, "")}).profiles
+    assert taught["rl"].value == pytest.approx(0.6 * rules + 0.4 * 0.5, abs=1e-3)
+
+
+LADDER = [
+    "血压受很多因素影响，平时注意休息，有不舒服可以咨询医生。",
+    "我理解您的担心，先别太着急。您的血压140/90有点偏高，建议多休息、少吃盐，过几天再测测看。",
+    "您的血压140/90 mmHg，属于1级高血压（140-159/90-99）。建议：1. 非同日3次测量确认；2. 限盐<5 g/天；3. 1-4周复查。",
+]
+
+
+@pytest.mark.parametrize("profile", ["v3", "v2", "v2-plan"])
+def test_base_warm_and_precise_answers_rank_as_meant(profile: str) -> None:
+    values = [score_answer(case("bp"), answer).profiles[profile].value or 0.0 for answer in LADDER]
+    assert values == sorted(values)
+    assert values[2] - values[0] > 0.4
