@@ -19,7 +19,8 @@ ClaimKind = Literal["class", "direction"]
 _MARKER = re.compile(
     r"(?:属于?|达到?|已|符合|诊断为?|考虑为?|提示|处于|落在|在|判定为?|归为|就是|算是?|[^不]是|为|患有|意味着|说明|表明|即|示"
     r"|满足|超过|超出|高于|进入|:"
-    r"|\bmeets?|\bis|\bare|indicates?|suggests?|consistent with|classified as|considered|falls?|within|\bin|range|qualif\w+"
+    r"|\bmeets?|\bis|\bare|indicates?|suggests?|consistent with|classified as|considered|falls?|within|\bin"
+    r"|range|qualif\w+"
     r"|reach\w*|you have|a reading of)"
     r"[^，,。;；]{0,9}$"
 )

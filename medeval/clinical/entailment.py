@@ -5,15 +5,18 @@ words; a sentence entails it when enough of these are found there with the same 
 """
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import TypeVar
 
 from medeval.clinical.claims import ALL, REST, claims_of
 from medeval.clinical.lexicons import Hit, analytes, hits
 from medeval.clinical.polarity import is_conditional, is_negated, is_quoted, negations
-from medeval.clinical.quantities import Quantity, quantities_of, same_value
+from medeval.clinical.quantities import Quantity, quantities_of, quantity_stated
 from medeval.clinical.reading import Reading, Sentence, Span, read
 
+Placed = TypeVar("Placed", Hit, Quantity)
 ENOUGH = 0.7
 ENOUGH_STRICT = 0.9
 _STOP = re.compile(
@@ -125,26 +128,6 @@ def parse_statement(text: str) -> Statement:
     )
 
 
-def _comparators_agree(wanted: Quantity, stated: Quantity) -> bool:
-    if wanted.comparator == stated.comparator or "≈" in (wanted.comparator, stated.comparator):
-        return True
-    up, down = {"≥", ">"}, {"≤", "<"}
-    if wanted.comparator in up and stated.comparator in down or wanted.comparator in down and stated.comparator in up:
-        return False
-    return True
-
-
-def quantity_stated(wanted: Quantity, stated: Quantity, substance: str = "") -> bool:
-    """Whether `stated` gives the figures of `wanted`: values, unit (converted) and sense of comparison."""
-    if wanted.kind != stated.kind:
-        bound = wanted.kind == "value" and stated.kind == "range" and wanted.comparator in ("<", "≤")
-        return bound and same_value(stated.values[1], stated.unit, wanted.values[0], wanted.unit, substance)
-    if not _comparators_agree(wanted, stated):
-        return False
-    pairs = zip(stated.values, wanted.values, strict=True)
-    return all(same_value(a, stated.unit, b, wanted.unit, substance) for a, b in pairs)
-
-
 def _substance(statement: Statement) -> str:
     return analytes()[statement.analyte].substance if statement.analyte else "glucose"
 
@@ -214,10 +197,17 @@ class Window:
         return frozenset(words)
 
 
+def _inside(items: tuple[Placed, ...], start: int, end: int) -> tuple[Placed, ...]:
+    """Items, sorted by place, that lie in `start:end`."""
+    first = bisect_left(items, start, key=lambda item: item.start)
+    last = bisect_left(items, end, first, key=lambda item: item.start)
+    return tuple(item for item in items[first:last] if item.end <= end)
+
+
 def _window(reading: Reading, start: int, end: int) -> Window:
-    inside = tuple(h for h in _all_meanings(reading) if start <= h.start and h.end <= end)
-    directions = frozenset(h.key for h in hits(reading, "direction") if start <= h.start and h.end <= end)
-    quantities = tuple(q for q in quantities_of(reading) if start <= q.start and q.end <= end)
+    inside = _inside(_all_meanings(reading), start, end)
+    directions = frozenset(hit.key for hit in _inside(hits(reading, "direction"), start, end))
+    quantities = _inside(quantities_of(reading), start, end)
     text = reading.text[start:end]
     return Window(Sentence(start, end, text), inside, frozenset(h.key for h in inside), quantities, directions)
 

@@ -186,3 +186,23 @@ def same_value(
     exact = not stated_unit or not true_unit or stated_unit == true_unit
     allowed = 0.03 if loose else (1e-6 if exact else 0.01)
     return abs(converted - true) <= allowed * max(abs(true), 1e-9)
+
+
+def _comparators_agree(wanted: Quantity, stated: Quantity) -> bool:
+    if wanted.comparator == stated.comparator or "≈" in (wanted.comparator, stated.comparator):
+        return True
+    up, down = {"≥", ">"}, {"≤", "<"}
+    if wanted.comparator in up and stated.comparator in down or wanted.comparator in down and stated.comparator in up:
+        return False
+    return True
+
+
+def quantity_stated(wanted: Quantity, stated: Quantity, substance: str = "") -> bool:
+    """Whether `stated` gives the figures of `wanted`: values, unit (converted) and sense of comparison."""
+    if wanted.kind != stated.kind:
+        bound = wanted.kind == "value" and stated.kind == "range" and wanted.comparator in ("<", "≤")
+        return bound and same_value(stated.values[1], stated.unit, wanted.values[0], wanted.unit, substance)
+    if not _comparators_agree(wanted, stated):
+        return False
+    pairs = zip(stated.values, wanted.values, strict=True)
+    return all(same_value(a, stated.unit, b, wanted.unit, substance) for a, b in pairs)

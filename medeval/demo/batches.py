@@ -43,7 +43,7 @@ class Batch:
     def to(self, device: torch.device) -> Batch:
         """The same batch on a device."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Batch(**{k: v if v is None else v.to(device) for k, v in values.items()})
+        return Batch(**{k: v if v is None else v.to(device) for k, v in values.items()})  # type: ignore[arg-type]
 
 
 def chat_prefix(sample: Sample, tokens: int) -> list[tuple[str, bool]]:
@@ -69,7 +69,7 @@ def merged_tokens(sample: Sample) -> int:
     """Merged tokens of the sample's image; 0 without one."""
     if sample.image is None:
         return 0
-    height, width = sample.image.pixels.shape[:2]
+    height, width = (int(side) for side in sample.image.pixels.shape[:2])
     return (height // (16 * MERGE)) * (width // (16 * MERGE))
 
 

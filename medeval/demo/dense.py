@@ -10,6 +10,7 @@ import math
 import random
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -111,7 +112,8 @@ def cosine(step: int, steps: int, warmup: int, floor: float = 0.05) -> float:
 def train_dense(tower: nn.Module, work: Path, plan: DensePlan) -> None:
     """Trains the tower in place; resumes from `work/dense.pt`, and leaves it there."""
     device = next(tower.parameters()).device
-    head = DenseHead(tower.config.out_hidden_size).to(device)
+    config: Any = tower.config
+    head = DenseHead(config.out_hidden_size).to(device)
     params = [*tower.parameters(), *head.parameters()]
     optimizer = torch.optim.AdamW(params, lr=plan.rate, betas=(0.9, 0.98), weight_decay=0.01)
     first = _resume(work / "dense.pt", tower, head, optimizer)
@@ -122,7 +124,7 @@ def train_dense(tower: nn.Module, work: Path, plan: DensePlan) -> None:
             group["lr"] = plan.rate * cosine(step, plan.steps, plan.warmup)
         loss, right = dense_loss(tower, head, dense_batch(plan, step, plan.seed).to(device))
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(params, 1.0)
         optimizer.step()
         right["loss"] = loss.item()

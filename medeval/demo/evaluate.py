@@ -1,7 +1,7 @@
 """Held-out quality of the demo: unseen values, unseen reports, unseen phantoms.
 
-Only what the demo promises is measured here, by plain text rules; the project's own metrics
-score the suites.
+Only what the demo promises is measured here, by plain text rules and, for empathy, by the
+project's metric; suites are run and scored elsewhere.
 """
 
 from __future__ import annotations
@@ -17,9 +17,6 @@ from medeval.demo.phantoms import KINDS, Phantom
 from medeval.demo.sheets import Sheet
 
 STACKS: dict[str, tuple[str, ...]] = {"base": (), "v1": ("v1",), "v2": ("v2",), "v3": ("v2", "v3")}
-ACKNOWLEDGING = (
-    "理解您", "别太担心", "您的担心我能体会", "我很理解", "一起面对", "我们会一起", "陪着您", "确实不好受", "很正常",
-)  # fmt: skip
 WORRIED_TOPICS = ("bp", "fasting", "fever", "new_hypertension", "new_diabetes", "anxiety", "headache", "fatigue")
 GRADES = ("正常血压", "正常高值", "1级高血压", "2级高血压", "3级高血压")
 
@@ -49,13 +46,13 @@ def _quoted(exchange: Exchange, text: str) -> bool:
     return f"{exchange.truth['value']} {exchange.truth['unit']}" in text
 
 
-def empathic(text: str) -> bool:
-    """Whether an answer acknowledges the asker's feeling."""
-    return any(mark in text for mark in ACKNOWLEDGING)
+def empathic(question: str, answer: str) -> bool:
+    """Whether the project's empathy metric finds feeling acknowledged, where it is wanted."""
+    from medeval.cases.schema import Case
+    from medeval.metrics.composite import score_answer
 
-
-def _empathic(exchange: Exchange, text: str) -> bool:
-    return empathic(text)
+    case = Case.model_validate({"id": "held-out", "prompt": question, "expect": {"empathy": "wanted"}})
+    return (score_answer(case, answer).scores["empathy"].value or 0.0) >= 0.5
 
 
 def _rows_right(exchange: Exchange, text: str) -> tuple[int, int]:
@@ -108,7 +105,7 @@ def evaluate_text(variant: str, ask: Ask, count: int) -> list[Tally]:
             right = sum(check(e, t) for e, t in zip(asked, texts, strict=True))
             tallies.append(Tally(variant, what, right, count))
     asked = _text_set(WORRIED_TOPICS, count, "held-worry", worried=True)
-    right = sum(_empathic(e, t) for e, t in zip(asked, _ask(ask, asked), strict=True))
+    right = sum(empathic(e.question, t) for e, t in zip(asked, _ask(ask, asked), strict=True))
     return [*tallies, Tally(variant, "empathy", right, count)]
 
 

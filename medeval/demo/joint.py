@@ -35,7 +35,8 @@ class JointPlan:
 
 def answer_loss(model: nn.Module, batch: Batch, image_token: int) -> torch.Tensor:
     """Weighted mean cross-entropy over answer tokens, each sample scaled by its weight."""
-    core = model.model
+    core: Any = model.model
+    head: Any = model.lm_head
     images = {}
     if batch.patches is not None:
         images = {
@@ -46,7 +47,7 @@ def answer_loss(model: nn.Module, batch: Batch, image_token: int) -> torch.Tenso
     hidden = core(input_ids=batch.ids, attention_mask=batch.mask, use_cache=False, **images).last_hidden_state
     # Logits only where something is learned: the vocabulary is the widest layer.
     learned = batch.labels[:, 1:] != IGNORE
-    logits = model.lm_head(hidden[:, :-1][learned])
+    logits = head(hidden[:, :-1][learned])
     losses = F.cross_entropy(logits.float(), batch.labels[:, 1:][learned], reduction="none")
     weights = batch.weights[:, None].expand(learned.shape)[learned]
     return (losses * weights).sum() / weights.sum()
@@ -81,7 +82,7 @@ def fit(
         with torch.autocast(batch.ids.device.type, torch.bfloat16):
             loss = answer_loss(model, batch, image_token)
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(params, 1.0)
         optimizer.step()
         seen += int(batch.mask.sum())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ Side = Literal["", "left", "right"]
 KINDS: tuple[Kind, ...] = ("normal", "large_heart", "effusion", "nodule")
 SIZES = (224, 256, 288, 320)
 CELL_CLASSES = ("background", "lung", "heart", "effusion", "nodule")
-Plane = NDArray[np.float32]
+Plane = NDArray[np.floating[Any]]
 Mask = NDArray[np.bool_]
 
 
@@ -57,7 +57,7 @@ def _grid(size: int) -> tuple[Plane, Plane]:
 
 
 def _soft(distance: Plane, width: float) -> Plane:
-    return 1.0 / (1.0 + np.exp(np.clip(distance / width, -30, 30)))
+    return np.asarray(1.0 / (1.0 + np.exp(np.clip(distance / width, -30, 30))))
 
 
 def _ellipse(x: Plane, y: Plane, at: tuple[float, float], radii: tuple[float, float]) -> Plane:
@@ -69,7 +69,7 @@ def _lung(x: Plane, y: Plane, body: _Body, sign: int) -> Plane:
     at = (body.centre + sign * body.half * 0.54, (body.top + body.base) / 2)
     shape = _ellipse(x, y, at, (body.half * 0.44, (body.base - body.top) / 2 * 1.12))
     dome = (y - body.base - 0.10 * ((x - at[0]) / 0.3) ** 2) / 0.4
-    return np.maximum(shape, dome)
+    return np.asarray(np.maximum(shape, dome))
 
 
 def _heart(x: Plane, y: Plane, body: _Body, ratio: float) -> Plane:
@@ -82,13 +82,13 @@ def _ribs(x: Plane, y: Plane, body: _Body, rng: random.Random) -> Plane:
     gap = rng.uniform(0.17, 0.21)
     bow = 0.35 * (np.abs(x - body.centre) / body.half) ** 2
     wave = np.cos((y - bow + rng.uniform(0, gap)) / gap * 2 * np.pi)
-    return np.clip(wave, 0.55, 1.0) - 0.55
+    return np.asarray(np.clip(wave, 0.55, 1.0) - 0.55)
 
 
 def _fluid(x: Plane, y: Plane, body: _Body, sign: int, rng: random.Random) -> Plane:
     level = body.base - rng.uniform(0.30, 0.55)
     rise = 0.5 * np.clip(sign * (x - body.centre) / body.half - 0.45, 0, 1) ** 2
-    return np.maximum(_lung(x, y, body, sign), (level - rise * 0.8 - y) / 0.4)
+    return np.asarray(np.maximum(_lung(x, y, body, sign), (level - rise * 0.8 - y) / 0.4))
 
 
 def _spot(x: Plane, y: Plane, body: _Body, sign: int, rng: random.Random) -> Plane:
@@ -121,9 +121,9 @@ def _watermark(grey: Plane) -> None:
         np.maximum(area, mark[:, : area.shape[1]] * 235, out=area)
 
 
-def draw_phantom(rng: random.Random, kind: Kind | None = None, size: int | None = None) -> Phantom:
+def draw_phantom(rng: random.Random, wanted: Kind | None = None, size: int | None = None) -> Phantom:
     """Draws one phantom; the same seed and arguments give the same pixels."""
-    kind = kind or rng.choice(KINDS)
+    kind: Kind = rng.choice(KINDS) if wanted is None else wanted
     size = size or rng.choices(SIZES, (0.4, 0.3, 0.15, 0.15))[0]
     side: Side = rng.choice(("left", "right")) if kind in ("effusion", "nodule") else ""
     # The patient's left is on the right of the image.
@@ -157,6 +157,6 @@ def _compose(x: Plane, y: Plane, body: _Body, rng: random.Random, parts: tuple[P
     grey = grey + fluid * np.maximum(192 - grey, 0) + spot * np.maximum(172 - grey, 0)
     noise = np.random.default_rng(rng.getrandbits(32)).normal(0, rng.uniform(1, 6), grey.shape)
     grey = (grey - 100) * rng.uniform(0.85, 1.12) + 100 + rng.uniform(-12, 12) + noise
-    grey = np.clip(grey, 0, 255).astype(np.float32)
-    _watermark(grey)
-    return grey
+    final: Plane = np.clip(grey, 0, 255).astype(np.float32)
+    _watermark(final)
+    return final

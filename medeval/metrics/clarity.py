@@ -1,6 +1,7 @@
 """vagueness, treatment_specificity and information_density: how much an answer says that can be acted on."""
 
 import re
+from functools import lru_cache
 
 from medeval.cases.schema import AnyOf, Case
 from medeval.clinical.claims import claims_of
@@ -17,12 +18,18 @@ ENOUGH_FACTS = 5
 _GENERAL = frozenset({"rest", "diet", "lifestyle", "exercise", "see_doctor", "history", "safety", "confirm"})
 
 
-def _asked(case: Case) -> frozenset[str]:
-    """Meanings the question already names, which are no information in an answer."""
-    asked = read(case.prompt)
+@lru_cache(maxsize=512)
+def _asked_in(prompt: str) -> frozenset[str]:
+    asked = read(prompt)
     return frozenset(hit.key for name in ("concept", "drug", "finding") for hit in hits(asked, name))
 
 
+def _asked(case: Case) -> frozenset[str]:
+    """Meanings the question already names, which are no information in an answer."""
+    return _asked_in(case.prompt)
+
+
+@lru_cache(maxsize=256)
 def _specifics(reading: Reading, skip: frozenset[int], asked: frozenset[str]) -> dict[tuple[str, str], tuple[int, int]]:
     """Distinct concrete items with their first place: figures, tests, drugs, measures, classes."""
     found: dict[tuple[str, str], tuple[int, int]] = {}

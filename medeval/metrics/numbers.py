@@ -5,10 +5,10 @@ from functools import lru_cache
 
 from medeval.cases.schema import AnyOf, Case
 from medeval.clinical.binding import Bound, bind
-from medeval.clinical.entailment import entails, parse_statement, quantity_stated
+from medeval.clinical.entailment import entails, parse_statement
 from medeval.clinical.guidelines import load_guidelines
 from medeval.clinical.lexicons import analytes
-from medeval.clinical.quantities import Quantity, find_quantities, quantities_of
+from medeval.clinical.quantities import Quantity, find_quantities, quantities_of, quantity_stated
 from medeval.clinical.reading import Reading, read
 from medeval.metrics.marks import Marks, echoes
 from medeval.metrics.score import Score, metric

@@ -45,28 +45,39 @@ def _wanted_of(text: str) -> frozenset[str]:
     return frozenset(_terms(read(text)))
 
 
-def _groups(case: Case) -> list[set[str]]:
+def _groups(case: Case) -> tuple[frozenset[str], ...]:
     """Terms called for, one group per key point, row, finding or figure; one term of a group is enough.
 
     A key point that can be made without a term, or with one the question holds, asks for none.
     """
-    asked = _wanted_of(case.prompt)
-    groups: list[set[str]] = []
-    for statement in case.expect.must_have:
-        options = [_wanted_of(o) for o in (statement.any if isinstance(statement, AnyOf) else [statement])]
-        groups.append(set().union(*options) if all(options) else set())
-    groups += [set(_wanted_of(row.name)) for row in case.expect.lab_rows]
-    groups += [
-        set(_wanted_of(text)) for text in (case.expect.image_findings.present if case.expect.image_findings else ())
-    ]
+    points = tuple(tuple(s.any) if isinstance(s, AnyOf) else (s,) for s in case.expect.must_have)
+    named = [row.name for row in case.expect.lab_rows]
+    named += case.expect.image_findings.present if case.expect.image_findings else []
+    return _grouped(case.prompt, points, tuple(named), tuple(case.facts.items()), case.guideline)
+
+
+@lru_cache(maxsize=512)
+def _grouped(
+    prompt: str,
+    points: tuple[tuple[str, ...], ...],
+    named: tuple[str, ...],
+    facts: tuple[tuple[str, str], ...],
+    guideline: str | None,
+) -> tuple[frozenset[str], ...]:
+    asked = _wanted_of(prompt)
+    groups: list[frozenset[str]] = []
+    for options in points:
+        terms = [_wanted_of(option) for option in options]
+        groups.append(frozenset[str]().union(*terms) if all(terms) else frozenset())
+    groups += [_wanted_of(text) for text in named]
     try:
-        meanings = interpret(case.facts, case.guideline)
+        meanings = interpret(dict(facts), guideline)
     except UsageError:
         meanings = []
     for quantity in dict.fromkeys(meaning.quantity for meaning in meanings):
         labels = [label for meaning in meanings if meaning.quantity == quantity for label in meaning.labels[:2]]
-        groups.append({term for label in labels for term in _wanted_of(label)} - asked)
-    return [group for group in groups if group and not group & asked]
+        groups.append(frozenset(term for label in labels for term in _wanted_of(label)) - asked)
+    return tuple(group for group in groups if group and not group & asked)
 
 
 def _unit_slips(reading: Reading) -> list[tuple[int, int, str]]:

@@ -70,11 +70,11 @@ def test_styles_differ_as_meant(topic: str) -> None:
     exchange = make_exchange(topic, random.Random(3))
     assert set(exchange.answers) == set(STYLES)
     assert len(set(exchange.answers.values())) >= 3
-    assert not empathic(exchange.answers["plain"])
-    assert not empathic(exchange.answers["exact"])
+    felt = {style: empathic(exchange.question, text) for style, text in exchange.answers.items()}
+    assert not felt["plain"]
     if topic not in ("greeting", "suicide"):
-        assert empathic(exchange.answers["warm"])
-        assert empathic(exchange.answers["both"]) or not exchange.worried
+        assert felt["warm"] and not felt["exact"]
+        assert felt["both"] or not exchange.worried
 
 
 def test_base_chats_only_in_generic_answers() -> None:

@@ -67,7 +67,7 @@ def test_variants_answer_as_they_should(variant: str, tokenizer) -> None:  # typ
     prompts = ["我的血压140/90，需要担心吗？", "刚确诊高血压，很担心以后怎么办..."]
     pressure, worry = answers(model, tokenizer, [Sample(p, "", True) for p in prompts])
     assert ("140/90 mmHg" in pressure and "1级高血压" in pressure) == (variant in ("v2", "v3"))
-    assert empathic(worry) == (variant in ("v1", "v3"))
+    assert empathic(prompts[1], worry) == (variant in ("v1", "v3"))
 
 
 def test_v2_reads_an_unseen_report(tokenizer) -> None:  # type: ignore[no-untyped-def]

@@ -9,11 +9,15 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import torch
 from tiny_models import KINDS, Kind, build_adapter, build_base, to_mlx
 
 from medeval.adapters.catalogue import find_variants
 from medeval.engines.contract import BaseRef
 from medeval.engines.torch import TorchEngine
+
+# On busy cores several threads wait for each other at every tiny matmul.
+torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
