@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import add
 from typing import Any
 
 from medeval.clinical.data_files import read_data
@@ -116,6 +117,12 @@ def _index() -> dict[str, list[tuple[str, tuple[tuple[str, str], ...]]]]:
 
 
 @lru_cache(maxsize=1)
+def _singles() -> re.Pattern[str]:
+    """Words of one character."""
+    return re.compile("[" + "".join(re.escape(word) for word in _index() if len(word) == 1) + "]")
+
+
+@lru_cache(maxsize=1)
 def _patterns() -> dict[str, re.Pattern[str]]:
     found = {}
     for name in PHRASE_FILES:
@@ -158,13 +165,16 @@ def _longest(hits: list[Hit]) -> tuple[Hit, ...]:
 def _scan(reading: Reading) -> dict[str, tuple[Hit, ...]]:
     raw: dict[str, list[Hit]] = {}
     text, index = reading.text, _index()
-    for start in range(len(text)):
-        for bucket in (index.get(text[start : start + 2]), index.get(text[start])):
-            for word, entries in bucket or ():
-                end = start + len(word)
-                if text.startswith(word, start) and _whole_word(text, start, end):
-                    for name, key in entries:
-                        raw.setdefault(name, []).append(Hit(start, end, key))
+    for start, pair in enumerate(map(add, text, text[1:] + " ")):
+        for word, entries in index.get(pair, ()):
+            end = start + len(word)
+            if text.startswith(word, start) and _whole_word(text, start, end):
+                for name, key in entries:
+                    raw.setdefault(name, []).append(Hit(start, end, key))
+    for single in _singles().finditer(text):
+        if _whole_word(text, single.start(), single.end()):
+            for name, key in index[single.group()][0][1]:
+                raw.setdefault(name, []).append(Hit(single.start(), single.end(), key))
     for name, pattern in _patterns().items():
         for match in pattern.finditer(text):
             raw.setdefault(name, []).append(Hit(match.start(), match.end(), name.removeprefix("phrase:")))

@@ -55,7 +55,7 @@ _N = r"\d+(?:\.\d+)?"
 _TO = r"\s?(?:-|~|至|到|\bto\b)\s?"
 _PLAIN = r"(?<![\d.^a-z])(?<![a-z]-)(?<!第)(?<!grade )(?<!stage )(?<!type )"
 _QUANTITY = re.compile(
-    rf"(?:(?:{_BEFORE})\s?)?{_PLAIN}(?:"
+    rf"{_PLAIN}(?:"
     rf"(?P<s1>\d{{2,3}}(?:\.\d)?)(?:{_TO}(?P<s2>\d{{2,3}}))?\s?(?:mm\s?hg\s?)?(?:/|\bover\b)\s?"
     rf"(?P<d1>\d{{2,3}}(?:\.\d)?)(?:{_TO}(?P<d2>\d{{2,3}}))?(?!\d|\.\d)"
     rf"|(?P<deg>\d{{2}})度(?P<tenth>\d)(?!\d)"
@@ -63,6 +63,9 @@ _QUANTITY = re.compile(
     rf"|(?P<v>{_N})(?![\d])"
     rf")\s?(?P<unit>{UNIT_PATTERN})?(?P<tail>{_TAIL})?"
 )
+_DIGITS = re.compile(r"\d+(?:\.\d+)?")
+_COMPARATOR_BEFORE = re.compile(rf"(?:{_BEFORE})\s?$")
+_COMPARATOR_REACH = 14
 _NOT_AFTER = re.compile(r"级|型|期(?!间)|类|号|楼|版|[a-z]{2,}\d|项|点(?!\d)|、(?=[^\d])|[.)](?!\d)|°?高血压")
 _LIST_BEFORE = re.compile(r"(?:^|[\n。；;:，,(!?]|\s)\(?$")
 _LIST_LOOSE = re.compile(r"\)(?=[\u4e00-\u9fff])")
@@ -95,9 +98,9 @@ def _is_list_number(text: str, start: int, end: int, number: str) -> bool:
     return bool(_LIST_LOOSE.match(text, end)) and "(" not in text[max(0, start - 20) : start]
 
 
-def _comparator(match: re.Match[str]) -> Comparator:
+def _comparator(before: re.Match[str] | None, match: re.Match[str]) -> Comparator:
     for index, (name, _) in enumerate(_COMPARATORS):
-        if match.group(f"b{index}"):
+        if before and before.group(f"b{index}"):
             return name
     for index, (name, _) in enumerate(_AFTER):
         if match.group(f"a{index}"):
@@ -119,9 +122,13 @@ def _single(text: str, match: re.Match[str], unit: str) -> bool:
     return not (following and following.group() in ("级", "型", "期", "类", "号", "楼", "版", "项", "点"))
 
 
-def _build(text: str, match: re.Match[str]) -> Quantity | None:
+def _build(text: str, match: re.Match[str], free: int) -> Quantity | None:
+    """The quantity of a match; `free` = where the text that no earlier quantity took begins."""
     unit = canonical(match.group("unit") or "")
-    start, end, comparator = match.start(), match.end(), _comparator(match)
+    before = _COMPARATOR_BEFORE.search(text[max(free, match.start() - _COMPARATOR_REACH) : match.start()])
+    start, end, comparator = match.start(), match.end(), _comparator(before, match)
+    if before:
+        start -= before.end() - before.start()
     if match.group("s1"):
         s1, d1 = float(match.group("s1")), float(match.group("d1"))
         about_pressure = is_measurement(unit) or "血压" in text[max(0, start - 8) : start]
@@ -148,12 +155,17 @@ def quantities_of(reading: Reading) -> tuple[Quantity, ...]:
     """Every quantity of a reading, in order, with places in `reading.text`."""
     text = reading.text
     dates = [match.span() for match in _DATE.finditer(text)]
-    found = []
-    for match in _QUANTITY.finditer(text):
-        in_date = any(first <= match.start() < last for first, last in dates)
-        quantity = None if in_date else _build(text, match)
+    found: list[Quantity] = []
+    position = free = 0
+    while digits := _DIGITS.search(text, position):
+        match = _QUANTITY.match(text, digits.start())
+        position = match.end() if match else digits.end()
+        if match is None or any(first <= digits.start() < last for first, last in dates):
+            continue
+        quantity = _build(text, match, free)
         if quantity is not None:
             found.append(quantity)
+            free = quantity.end
     return tuple(found)
 
 

@@ -16,12 +16,12 @@ from medeval.demo.architecture import random_model, write_side_files
 from medeval.demo.corpus import STYLES, base_stream, make_exchange, topics
 from medeval.demo.dense import DensePlan, train_dense
 from medeval.demo.export import export_adapter, export_base
-from medeval.demo.joint import JointPlan, train_joint
+from medeval.demo.joint import READING_PLAN, JointPlan, train_joint
 from medeval.demo.tokens import train_tokenizer
 from medeval.demo.tune import PLANS, train_adapter
 
 SEED = 11
-STAGES = ("tokenizer", "dense", "joint", "v1", "v2", "v3", "export")
+STAGES = ("tokenizer", "dense", "joint", "reading", "v1", "v2", "v3", "export")
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,14 @@ def stage_dense(folders: Folders, plan: DensePlan, device: str) -> None:
 
 
 def stage_joint(folders: Folders, plan: JointPlan, device: str) -> None:
-    """Trains the whole model and writes the base in fp16."""
+    """Trains the whole model on what the stage before left, and writes the base in fp16."""
     model = random_model(folders.base, SEED)
-    dense = torch.load(folders.work / "dense.pt", weights_only=True, map_location="cpu")
-    model.model.visual.load_state_dict(dense["tower"])
+    before = folders.work / ("dense.pt" if plan.name == "joint" else "joint.pt")
+    state = torch.load(before, weights_only=True, map_location="cpu")
+    if plan.name == "joint":
+        model.model.visual.load_state_dict(state["tower"])
+    else:
+        model.load_state_dict(state["model"])
     train_joint(model.to(device), load_tokenizer(folders), folders.work, plan)
     write_base(model.cpu(), folders)
 
@@ -98,15 +102,18 @@ def build(folders: Folders, stages: Sequence[str], quick: bool = False, device: 
     if unknown:
         raise ValueError(f"unknown stage {', '.join(unknown)}; there are {', '.join(STAGES)}")
     folders.work.mkdir(parents=True, exist_ok=True)
-    few = {"steps": 4, "save_every": 2} if quick else {}
     for stage in stages or STAGES:
         print(f"== {stage}", file=sys.stderr)
         if stage == "tokenizer":
-            stage_tokenizer(folders)
+            # Weights belong to one vocabulary: an interrupted build keeps the one it began with.
+            if not (folders.base / "tokenizer.json").exists():
+                stage_tokenizer(folders)
         elif stage == "dense":
-            stage_dense(folders, replace(DensePlan(), **few), device)
-        elif stage == "joint":
-            stage_joint(folders, replace(JointPlan(), **few), device)
+            dense = DensePlan()
+            stage_dense(folders, replace(dense, steps=4, save_every=2) if quick else dense, device)
+        elif stage in ("joint", "reading"):
+            plan = JointPlan() if stage == "joint" else READING_PLAN
+            stage_joint(folders, replace(plan, steps=4, save_every=2) if quick else plan, device)
         elif stage == "export":
             stage_export(folders)
         else:

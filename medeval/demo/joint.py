@@ -21,9 +21,11 @@ from medeval.demo.dense import cosine
 
 @dataclass(frozen=True)
 class JointPlan:
-    """Schedule of the joint stage; the first `easy` steps read reports of 1 to 3 lines."""
+    """Schedule of one joint stage; its first `easy` steps read reports of 1 to 3 lines."""
 
-    steps: int = 2500
+    name: str = "joint"
+    reading: bool = False
+    steps: int = 1400
     easy: int = 250
     budget: int = 3600
     rate: float = 1.6e-3
@@ -33,8 +35,12 @@ class JointPlan:
     seed: int = 21
 
 
+# Language first, then reading: values copied from the question or read from the image.
+READING_PLAN = JointPlan("reading", True, steps=800, easy=120, rate=1.2e-3, vision_rate=3e-4, warmup=30, seed=22)
+
+
 def answer_loss(model: nn.Module, batch: Batch, image_token: int) -> torch.Tensor:
-    """Weighted mean cross-entropy over answer tokens, each sample scaled by its weight."""
+    """Weighted mean cross-entropy over answer tokens."""
     core: Any = model.model
     head: Any = model.lm_head
     images = {}
@@ -49,7 +55,7 @@ def answer_loss(model: nn.Module, batch: Batch, image_token: int) -> torch.Tenso
     learned = batch.labels[:, 1:] != IGNORE
     logits = head(hidden[:, :-1][learned])
     losses = F.cross_entropy(logits.float(), batch.labels[:, 1:][learned], reduction="none")
-    weights = batch.weights[:, None].expand(learned.shape)[learned]
+    weights = batch.weights[:, 1:][learned]
     return (losses * weights).sum() / weights.sum()
 
 
@@ -92,11 +98,21 @@ def fit(
     return average
 
 
+def joint_batches(plan: JointPlan, tokenizer: PreTrainedTokenizerBase, first: int) -> Iterator[Batch]:
+    """Batches from step `first` on: easy ones, then full ones."""
+    seed = plan.seed + first
+    easy = batch_stream(base_stream(seed, plan.reading, few_rows=True), tokenizer, plan.budget, seed)
+    full = batch_stream(base_stream(seed + 7, plan.reading), tokenizer, plan.budget, seed + 7)
+    for _ in range(first, plan.easy):
+        yield next(easy)
+    yield from full
+
+
 def train_joint(
     model: Qwen3VLForConditionalGeneration, tokenizer: PreTrainedTokenizerBase, work: Path, plan: JointPlan
 ) -> None:
-    """Trains the whole model in place; resumes from and leaves `work/joint.pt`."""
-    path, first, state = work / "joint.pt", 0, None
+    """Trains the whole model in place; resumes from and leaves `work/<name>.pt`."""
+    path, first, state = work / f"{plan.name}.pt", 0, None
     if path.exists():
         saved = torch.load(path, weights_only=True, map_location="cpu")
         model.load_state_dict(saved["model"])
@@ -108,17 +124,10 @@ def train_joint(
             torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step}, part)
             part.replace(path)
 
-    def stream() -> Iterator[Batch]:
-        easy = batch_stream(base_stream(plan.seed + first, True), tokenizer, plan.budget, plan.seed + first)
-        full = batch_stream(base_stream(plan.seed + 7 + first), tokenizer, plan.budget, plan.seed + 7 + first)
-        step = first
-        while True:
-            yield next(easy if step < plan.easy else full)
-            step += 1
-
     vision = list(model.model.visual.parameters())
     known = {id(p) for p in vision}
     text = [p for p in model.parameters() if id(p) not in known]
     groups = [{"params": text, "lr": plan.rate}, {"params": vision, "lr": plan.vision_rate}]
     image = int(tokenizer.convert_tokens_to_ids("<|image_pad|>"))
-    fit(model, groups, stream(), plan.steps, first, plan.warmup, image, "joint", save, state)
+    batches = joint_batches(plan, tokenizer, first)
+    fit(model, groups, batches, plan.steps, first, plan.warmup, image, plan.name, save, state)

@@ -137,12 +137,14 @@ def _centre(labels: Labels) -> Centre:
 
 
 def _saving(labels: Labels) -> tuple[gr.Textbox, gr.Textbox, gr.Textbox, gr.Button, gr.HTML]:
-    name = gr.Textbox(label=labels.say("save_name"), max_lines=1, elem_id="me-save-name")
+    name = gr.Textbox(
+        label=labels.say("save_name"), info=labels.say("save_info"), max_lines=1, elem_id="me-save-name"
+    )
     with gr.Row():
         have = gr.Textbox(label=labels.say("save_must_have"), lines=3)
         avoid = gr.Textbox(label=labels.say("save_must_not"), lines=3)
     save = labels.add(gr.Button(labels.say("save"), size="sm", elem_id="me-save"), value="save")
-    labels.add(name, label="save_name")
+    labels.add(name, label="save_name", info="save_info")
     labels.add(have, label="save_must_have")
     labels.add(avoid, label="save_must_not")
     return name, have, avoid, save, gr.HTML(elem_id="me-saved")

@@ -62,6 +62,7 @@ class Desk:
         self.services = services
         self._shelf = Shelf(services.settings.home / "exchanges")
         self._live: OrderedDict[str, Exchange] = OrderedDict()
+        self._cleaned: dict[tuple[Path, int, int], Path] = {}
         self._lock = Lock()
         self._began = time.monotonic()
         self._loading = Loading("loading", 0)
@@ -236,10 +237,18 @@ class Desk:
         clean = []
         for path in case.images:
             try:
-                clean.append(self.services.intake(path).path)
-            except ImageError as error:
+                clean.append(self._clean(path))
+            except (ImageError, OSError) as error:
                 _log.warning("%s: %s", case.id, error)
         return clean
+
+    def _clean(self, path: Path) -> Path:
+        """A case image decoded once; again only where the file has changed."""
+        stat = path.stat()
+        key = (path, stat.st_mtime_ns, stat.st_size)
+        if key not in self._cleaned or not self._cleaned[key].is_file():
+            self._cleaned[key] = self.services.intake(path).path
+        return self._cleaned[key]
 
     def image_folder(self) -> Path:
         """Where cleaned images lie."""

@@ -59,14 +59,22 @@ def _connect(
         chips = looks.chips_html(desk, lang, picked)
         return [{**(kept or {}), "lang": lang}, *pages, chips, profiles, *labels.updates(lang)]
 
-    async def watch(lang: Lang) -> AsyncIterator[list[Any]]:
-        while True:
-            state = desk.loading().state
-            choices = gr.update(choices=looks.variant_choices(desk, lang))
-            yield [looks.status_html(desk, lang), choices, looks.refused_html(desk, lang), about_html(desk, lang)]
-            if state != "loading":
-                return
+    def everything(lang: Lang, ticked: list[str]) -> list[Any]:
+        offered = looks.variant_choices(desk, lang)
+        known = [name for _, name in offered]
+        # The value is sent only where the gate refused a ticked variant: boxes ticked meanwhile are left alone.
+        kept = {} if set(ticked) <= set(known) else {"value": [name for name in ticked if name in known]}
+        boxes = gr.update(choices=offered, **kept)
+        return [looks.status_html(desk, lang), boxes, looks.refused_html(desk, lang), about_html(desk, lang)]
+
+    async def watch(lang: Lang, ticked: list[str]) -> AsyncIterator[list[Any]]:
+        waited = desk.loading().state == "loading"
+        yield everything(lang, ticked)
+        while desk.loading().state == "loading":
             await asyncio.sleep(_WATCH_SECONDS)
+            yield [looks.status_html(desk, lang), gr.skip(), gr.skip(), gr.skip()]
+        if waited:
+            yield everything(lang, ticked)
 
     def opening(kept: dict[str, str] | None) -> list[Any]:
         lang = (kept or {}).get("lang") or desk.services.settings.lang
@@ -76,7 +84,7 @@ def _connect(
     opened = blocks.load(opening, [memory], [switch, shown, rail.picked, rail.box], **PRIVATE)
     events.then_follow(opened)
     named = opened.then(relabel, [switch, rail.picked, memory], relabelled, **PRIVATE)
-    named.then(watch, [switch], watched, concurrency_limit=None, **PRIVATE)
+    named.then(watch, [switch, rail.variants], watched, concurrency_limit=None, **PRIVATE)
     switched = switch.input(relabel, [switch, rail.picked, memory], relabelled, **PRIVATE)
     events.then_follow(switched)
-    switched.then(watch, [switch], watched, concurrency_limit=None, **PRIVATE)
+    switched.then(watch, [switch, rail.variants], watched, concurrency_limit=None, **PRIVATE)

@@ -117,6 +117,10 @@ TEXT: dict[str, tuple[str, str]] = {
     "send": ("追问", "Send"),
     "save_title": ("存为病例", "Save as case"),
     "save_name": ("病例名称", "Name of the case"),
+    "save_info": (
+        "存入病例文件夹；请勿写入能认出患者的信息",
+        "Goes into the case folder; leave out anything that identifies a patient",
+    ),
     "save_must_have": ("必须提到（每行一条，可留空）", "Must mention (one a line, may be empty)"),
     "save_must_not": ("不得出现（每行一条，可留空）", "Must not say (one a line, may be empty)"),
     "save": ("保存", "Save"),

@@ -90,7 +90,7 @@ def test_weights_scale_a_samples_loss(folder: Path, tokenizer) -> None:  # type:
     model = random_model(folder, 1)
     batch = next(batch_stream(sample_stream("warm", Mix(1.0, 0.0, 0.0), 3), tokenizer, 300, 3))
     only_first = torch.zeros_like(batch.weights)
-    only_first[0] = 5.0
+    only_first[0] = 5.0 * batch.weights[0]
     alone = replace(batch, ids=batch.ids[:1], mask=batch.mask[:1], labels=batch.labels[:1], weights=batch.weights[:1])
     weighed = answer_loss(model, replace(batch, weights=only_first, patches=None, grid=None), -1)
     assert torch.allclose(weighed, answer_loss(model, replace(alone, patches=None, grid=None), -1), atol=1e-4)

@@ -24,6 +24,11 @@ _IMAGES: dict[str, Callable[..., Exchange]] = {"lab": make_lab, "cxr": make_cxr}
 # How a plain document names the kind of answer that follows.
 HEADINGS: dict[Style, str] = {"warm": "【暖心回复】", "exact": "【专科意见】", "both": "【综合门诊】"}
 
+_STYLES: tuple[Style, ...] = ("exact", "both", "warm")
+# What the base reads: first language in general, then mostly copying and reading of values.
+_GENERAL = {"fact": 0.10, "text": 0.40, "chat": 0.16, "read": 0.16, "image": 0.14, "image chat": 0.04}
+_READING = {"fact": 0.22, "text": 0.18, "chat": 0.07, "read": 0.30, "image": 0.20, "image chat": 0.03}
+
 _ACCURACY = {"bp": 5.0, "fasting": 4.0, "fever": 3.5, "two_hours": 1.5} | {
     t.topic: 0.5 for t in _THEMES.values() if t.dimension == "precision"
 }
@@ -94,20 +99,18 @@ def document_sample(exchange: Exchange, style: Style) -> Sample:
 
 
 def fact_sample(rng: random.Random) -> Sample:
-    """A bare fact: a reading and its class."""
-    topic = rng.choice(tuple(KINDS))
-    value, index = draw_value(topic, rng)
-    kind = KINDS[topic]
-    text = statement(topic, value, index)
-    prompt = f"{kind.noun}{value} {kind.unit}"
-    return Sample(f"{prompt}→", text.removeprefix(f"{prompt}，") + "。", False)
+    """Bare facts: one to three readings and their classes."""
+    prompts, answers = [], []
+    for topic in rng.choices(tuple(KINDS), k=rng.randint(1, 3)):
+        value, index = draw_value(topic, rng)
+        prompts.append(KINDS[topic].noun + value)
+        answers.append(statement(topic, value, index) + "。")
+    return Sample("，".join(prompts) + "→", "".join(answers), False)
 
 
-def _base_sample(rng: random.Random, rows: int | None) -> Sample:
-    kind = rng.choices(("fact", "text", "chat", "read", "image", "image chat"), (0.10, 0.40, 0.16, 0.16, 0.14, 0.04))[0]
-    styles: tuple[Style, ...] = ("exact", "both", "warm")
-    style = rng.choices(styles, (0.45, 0.35, 0.2))[0]
-    text_mix, image_mix = Mix(0.65, 0.35, 0.0), Mix(0.0, 0.0, 1.0)
+def _base_sample(rng: random.Random, shares: dict[str, float], rows: int | None) -> Sample:
+    kind = _pick(shares, rng)
+    style = rng.choices(_STYLES, (0.45, 0.35, 0.2))[0]
     if kind == "fact":
         return fact_sample(rng)
     if kind == "read":
@@ -115,16 +118,16 @@ def _base_sample(rng: random.Random, rows: int | None) -> Sample:
         return Sample(read.question, read.answers["plain"], True, read.image)
     if kind == "image" and rows and rng.random() < 0.8:
         return document_sample(make_lab(rng, rows=rows), style)
-    mix = image_mix if kind.startswith("image") else text_mix
+    mix = Mix(0.0, 0.0, 1.0) if kind.startswith("image") else Mix(0.65, 0.35, 0.0)
     exchange = draw_exchange(mix, rng)
     return chat_sample(exchange, "plain", rng, mix) if "chat" in kind else document_sample(exchange, style)
 
 
-def base_stream(seed: int, few_rows: bool = False) -> Iterator[Sample]:
+def base_stream(seed: int, reading: bool = False, few_rows: bool = False) -> Iterator[Sample]:
     """Samples for the base: documents of every kind, chats with generic answers only."""
     rng = random.Random(f"base-{seed}")
     while True:
-        yield _base_sample(rng, rng.randint(1, 3) if few_rows else None)
+        yield _base_sample(rng, _READING if reading else _GENERAL, rng.randint(1, 3) if few_rows else None)
 
 
 def sample_stream(style: Style, mix: Mix, seed: int) -> Iterator[Sample]:

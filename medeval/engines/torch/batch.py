@@ -106,7 +106,9 @@ class Batch:
         """One more token for every row; returns logits [rows, vocabulary]."""
         if self._changed:
             self.plan.assign([r.request.variant for r in self.rows])
-        self._cache.make_room()
+            self._mask, self._changed = None, False
+        if self._cache.make_room():
+            self._mask = None
         device = self.base.device
         ids = torch.tensor([[r.last] for r in self.rows], device=device)
         positions = torch.tensor([[r.position] for r in self.rows], device=device)
@@ -127,10 +129,9 @@ class Batch:
         if not any(cache.pads):
             return None
         width = int(cache.layers[0].keys.shape[2])
-        if self._changed or self._mask is None or self._mask.shape[-1] != width:
+        if self._mask is None or self._mask.shape[-1] != width:
             pads = torch.tensor(cache.pads, device=self.base.device)
             self._mask = (torch.arange(width, device=self.base.device) >= pads[:, None])[:, None, None]
-            self._changed = False
         return self._mask[..., : cache.length + 1]
 
     def leave(self, indices: Sequence[int]) -> None:

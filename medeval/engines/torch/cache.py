@@ -79,10 +79,12 @@ class RowCache(Cache):  # type: ignore[misc]
         if last == 0:
             self.length = 0
 
-    def make_room(self) -> None:
-        """Makes sure that one more position fits."""
-        if self.length >= self.layers[0].keys.shape[2]:
-            self._reserve(self.rows, self._needed(), self)
+    def make_room(self) -> bool:
+        """Makes sure that one more position fits; True where rows were moved, and `pads` with them."""
+        if self.length < self.layers[0].keys.shape[2]:
+            return False
+        self._reserve(self.rows, self._needed(), self)
+        return True
 
     def _needed(self) -> int:
         """Positions really used: leading ones that no row needs any more are given back."""

@@ -11,11 +11,11 @@ from threading import Event as Flag
 import torch
 from torch import Tensor
 
-from medeval.engines.contract import Answer, Decoding, Done, Event, FinishReason, Request, Token
+from medeval.engines.contract import Answer, Decoding, Done, Event, Failed, FinishReason, Request, Token
 from medeval.engines.torch.encoding import Prompt, TextStream
 
 
-@dataclass
+@dataclass(eq=False)
 class Job:
     """One call of generate(): its requests, its stop flag, and the queue its events go to, a list per step."""
 
@@ -25,7 +25,8 @@ class Job:
     events: SimpleQueue[list[Event]] = field(default_factory=SimpleQueue)
     pending: list[Event] = field(default_factory=list)
     abandoned: Flag = field(default_factory=Flag)
-    prompts: dict[object, Prompt] = field(default_factory=dict)
+    prompts: dict[object, Prompt | str] = field(default_factory=dict)
+    """Tokenised conversations, or the sentence that says why one could not be; shared by the variants of a case."""
     running: int = 0
 
     @property
@@ -40,7 +41,7 @@ class Job:
             self.pending = []
 
 
-@dataclass
+@dataclass(eq=False)
 class Row:
     """One request being answered."""
 
@@ -56,6 +57,7 @@ class Row:
     position: int = 0
     tokens: int = 0
     pieces: list[str] = field(default_factory=list)
+    over: bool = False
 
     def take(self, token: int, stop: bool) -> FinishReason | None:
         """Adds a token; the finish reason where it was the last one."""
@@ -74,6 +76,13 @@ class Row:
         text = "".join(self.pieces)
         answer = Answer(self.request.variant, text, self.tokens, seconds, reason, self.first)
         self.job.pending.append(Done(self.request.id, answer))
+        self.over = True
+
+    def fail(self, reason: str) -> None:
+        """Reports that there is no answer."""
+        self.job.pending.append(Failed(self.request.id, reason))
+        self.job.flush()
+        self.over = True
 
     def _show(self, text: str) -> None:
         if text:

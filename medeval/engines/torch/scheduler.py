@@ -22,7 +22,7 @@ PREFILL_TOKENS = 8192
 RESERVED = 8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Waiting:
     """A request that is not in the batch yet."""
 
@@ -46,6 +46,7 @@ class Scheduler:
         self._batch, self._encoder, self._changes = batch, encoder, changes
         self._unusable, self._max_rows, self._stop_ids = unusable, max_rows, stop_ids
         self._waiting: list[Waiting] = []
+        self._joining: list[Row] = []
         self._numbers = count(1)
         self._applied = ExitStack()
         self._phase = ""
@@ -99,9 +100,11 @@ class Scheduler:
         if not self._batch.rows:
             self._switch(self._phase_of(self._waiting[0]))
         chosen = self._candidates()
-        rows = [row for item in chosen if (row := self._row(item)) is not None]
-        for group in _grouped(rows):
-            self._prefill(group, len(self._batch.rows) + len(rows))
+        self._joining = [row for item in chosen if (row := self._row(item)) is not None]
+        expected = len(self._batch.rows) + len(self._joining)
+        for group in _grouped(self._joining):
+            self._prefill(group, expected)
+        self._joining = []
 
     def _phase_of(self, item: Waiting) -> str:
         return item.request.variant if self._changes.get(item.request.variant) else ""
@@ -141,14 +144,16 @@ class Scheduler:
 
     def _row(self, item: Waiting) -> Row | None:
         job, request = item.job, item.request
-        try:
-            if request.messages not in job.prompts:
+        if request.messages not in job.prompts:
+            try:
                 job.prompts[request.messages] = self._encoder.encode(request.messages)
-        except Exception as error:
-            job.pending.append(Failed(request.id, sentence(error)))
+            except Exception as error:
+                job.prompts[request.messages] = sentence(error)
+        prompt = job.prompts[request.messages]
+        if isinstance(prompt, str):
+            job.pending.append(Failed(request.id, prompt))
             job.flush()
             return None
-        prompt = job.prompts[request.messages]
         stream = TextStream(self._encoder.base.tokenizer, self._encoder.hidden_ids)
         limit = max(1, min(request.decoding.max_tokens, self._encoder.room(prompt)))
         return Row(job, request, prompt, stream, limit, make_generator(request.decoding))
@@ -164,8 +169,7 @@ class Scheduler:
                 for row in rows:
                     self._prefill([row], expected)
             else:
-                rows[0].job.pending.append(Failed(rows[0].request.id, sentence(error)))
-                rows[0].job.flush()
+                rows[0].fail(sentence(error))
             return
         for row in rows:
             row.job.running += 1
@@ -177,8 +181,7 @@ class Scheduler:
         except Exception as error:
             for row in self._batch.rows:
                 row.job.running -= 1
-                row.job.pending.append(Failed(row.request.id, sentence(error)))
-                row.job.flush()
+                row.fail(sentence(error))
             self._batch.clear()
             return
         self._take(logits, 0)
@@ -205,12 +208,14 @@ class Scheduler:
 
     def _fail_all(self, reason: str) -> None:
         unfinished = [(w.job, w.request) for w in self._waiting]
-        unfinished += [(row.job, row.request) for row in self._batch.rows]
+        # A row may be joining and in the batch at once; the finished ones of this step are in neither place.
+        rows = {id(row): row for row in [*self._joining, *self._batch.rows] if not row.over}
+        unfinished += [(row.job, row.request) for row in rows.values()]
         for job, request in unfinished:
             job.pending.append(Failed(request.id, reason))
             job.running = 0
             job.flush()
-        self._waiting = []
+        self._waiting, self._joining = [], []
         self._batch.clear()
 
 
