@@ -23,7 +23,7 @@ ARGS = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 IN_CI = bool(os.environ.get("CI"))
-WAIT = 60_000
+WAIT = 120_000
 
 pytestmark = [
     pytest.mark.skipif(BROWSER is None and not IN_CI, reason="no Chromium or Chrome is installed"),
@@ -53,7 +53,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def wait_for(url: str, app: "subprocess.Popen[bytes]", log: Path) -> None:
-    until = time.monotonic() + 120
+    until = time.monotonic() + 240
     while time.monotonic() < until and app.poll() is None:
         try:
             urllib.request.urlopen(url, timeout=60).close()
@@ -154,8 +154,9 @@ def test_the_lab_report_is_uploaded_shown_and_answered(page: Any) -> None:
 def test_a_text_file_named_png_gets_one_sentence_and_the_rest_goes_on(page: Any, tmp_path: Path) -> None:
     bad = tmp_path / "report.png"
     bad.write_text("this is no image")
-    page.locator("#me-box input[type=file]").set_input_files(str(bad))
-    page.wait_for_timeout(1500)
+    with page.expect_response(lambda response: "/upload" in response.url):
+        page.locator("#me-box input[type=file]").set_input_files(str(bad))
+    page.wait_for_timeout(500)
     ask(page, "我的血压150/95，需要担心吗？")
     note = page.wait_for_selector("#me-question .me-warn")
     assert "report.png" in note.inner_text()
@@ -189,11 +190,14 @@ def test_stop_keeps_what_came(page: Any) -> None:
         field = page.get_by_label(re.compile(f"number input.*{label}"))
         field.fill(value)
         field.press("Tab")
-    ask(page, "请详细说明高血压、糖尿病、发热和疲劳各自应当怎样处理。")
-    page.wait_for_selector("#me-cards .me-streaming")
-    page.keyboard.press("Escape")
-    answered(page)
-    assert "已停止" in page.locator("#me-cards").inner_text()
+    for _ in range(3):  # a short answer may end by itself before the key arrives
+        ask(page, "请详细说明高血压、糖尿病、发热和疲劳各自应当怎样处理。")
+        page.wait_for_selector("#me-cards .me-streaming")
+        page.keyboard.press("Escape")
+        answered(page)
+        if "已停止" in page.locator("#me-cards").inner_text():
+            return
+    raise AssertionError("no answer was stopped")
 
 
 def test_follow_up_survives_a_reload(page: Any) -> None:
