@@ -27,7 +27,7 @@ heavy: .venv/dev.done
 .venv/app.done: .venv/bin/python requirements.txt pyproject.toml
 	@echo "首次安装依赖，约 1-2 分钟 / installing packages, a minute or two the first time"
 	$(PIP_INSTALL) -r requirements.txt
-	$(PIP_INSTALL) --no-deps --no-build-isolation --editable . || $(PIP_INSTALL) --no-deps --editable .
+	$(PIP_INSTALL) --no-deps --editable .
 	@touch $@
 
 .venv/dev.done: .venv/app.done requirements-dev.txt
