@@ -34,6 +34,15 @@ def _components(quantity: Quantity) -> list[tuple[float, ...]]:
     return [quantity.values[:2], quantity.values[2:]] if quantity.kind == "pair_range" else []
 
 
+@lru_cache
+def _bare_limits(quantity: str) -> tuple[Quantity, ...]:
+    """The guidelines' limits of a quantity without comparators: whole, by component, and each figure alone."""
+    plain = [Quantity(q.start, q.end, q.kind, q.values, "", q.unit) for q in _limits(quantity)]
+    plain += [Quantity(0, 0, "range", pair, "", q.unit) for q in plain for pair in _components(q)]
+    plain += [Quantity(0, 0, "value", (v,), "", q.unit) for q in plain for v in q.values]
+    return tuple(plain)
+
+
 def _is_limit(bound: Bound, target: Target) -> bool:
     """Whether a reference figure is one the guidelines (or the printed range) give."""
     stated = bound.quantity
@@ -41,11 +50,8 @@ def _is_limit(bound: Bound, target: Target) -> bool:
     if row is not None and row.low is not None and row.high is not None:
         given = (row.low, row.high)
         return all(any(abs(v - g) < 1e-6 for g in given) for v in stated.values)
-    plain = [Quantity(q.start, q.end, q.kind, q.values, "", q.unit) for q in _limits(target.quantity)]
-    plain += [Quantity(0, 0, "range", pair, "", q.unit) for q in plain for pair in _components(q)]
-    plain += [Quantity(0, 0, "value", (v,), "", q.unit) for q in plain for v in q.values]
     unlimited = Quantity(stated.start, stated.end, stated.kind, stated.values, "", stated.unit)
-    return any(quantity_stated(limit, unlimited, target.substance) for limit in plain)
+    return any(quantity_stated(limit, unlimited, target.substance) for limit in _bare_limits(target.quantity))
 
 
 def _check_limits(reading: Reading, targets: tuple[Target, ...], marks: Marks) -> tuple[int, int]:
