@@ -10,6 +10,8 @@ import platformdirs
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from medeval.errors import StoreError
+
 ROOT = Path(__file__).resolve().parent.parent
 
 EngineName = Literal["auto", "torch", "mlx", "server", "recorded"]
@@ -46,6 +48,16 @@ class Settings(BaseSettings):
         return Path(self.base).resolve() == (ROOT / "models" / "demo").resolve()
 
     def prepare_home(self) -> Path:
-        """Creates the private home (mode 0700) and returns it."""
-        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        """Creates the private home (mode 0700) and returns it.
+
+        Raises:
+            StoreError: the folder cannot be made.
+        """
+        try:
+            self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise StoreError(
+                f"无法建立数据文件夹 {self.home}（{error.strerror}）：请设置 MEDEVAL_HOME"
+                " / the data folder cannot be made: set MEDEVAL_HOME to a writable one"
+            ) from error
         return self.home

@@ -59,6 +59,8 @@ def export_base(work: Path, target: Path) -> None:
     if target.exists():
         shutil.rmtree(target)
     shutil.copytree(work / "base", target)
+    for path in target.iterdir():
+        path.chmod(0o644)
 
 
 def export_adapter(name: str, work: Path, target: Path, base: Path) -> None:
@@ -68,6 +70,7 @@ def export_adapter(name: str, work: Path, target: Path, base: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     for file in ("adapter_model.safetensors", "adapter_config.json"):
         shutil.copyfile(work / name / file, target / file)
+        (target / file).chmod(0o644)
     text = json.dumps(sidecar(name, target, str(base_fingerprint(base))), ensure_ascii=False, indent=2)
     (target / "medeval.json").write_text(text + "\n", encoding="utf-8")
 

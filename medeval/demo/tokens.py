@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -51,3 +52,11 @@ def train_tokenizer(texts: Iterable[str], folder: Path, vocabulary: int = VOCABU
     )
     wrapped.chat_template = CHAT_TEMPLATE
     wrapped.save_pretrained(folder)
+    _name_public_class(folder / "tokenizer_config.json")
+
+
+def _name_public_class(path: Path) -> None:
+    """Names the class that every version of transformers knows."""
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config["tokenizer_class"] = "PreTrainedTokenizerFast"
+    path.write_text(json.dumps(config, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
