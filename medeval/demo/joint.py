@@ -36,7 +36,7 @@ class JointPlan:
 
 
 # Language first, then reading: values copied from the question or read from the image.
-READING_PLAN = JointPlan("reading", True, steps=800, easy=120, rate=1.2e-3, vision_rate=3e-4, warmup=30, seed=22)
+READING_PLAN = JointPlan("reading", True, steps=700, easy=120, rate=1.2e-3, vision_rate=3e-4, warmup=30, seed=22)
 
 
 def answer_loss(model: nn.Module, batch: Batch, image_token: int) -> torch.Tensor:

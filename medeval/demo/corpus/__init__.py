@@ -30,7 +30,7 @@ _GENERAL = {"fact": 0.10, "text": 0.40, "chat": 0.16, "read": 0.16, "image": 0.1
 _READING = {"fact": 0.22, "text": 0.18, "chat": 0.07, "read": 0.30, "image": 0.20, "image chat": 0.03}
 
 _ACCURACY = {"bp": 8.0, "fasting": 4.0, "fever": 4.0, "two_hours": 2.0} | {
-    t.topic: 0.35 for t in _THEMES.values() if t.dimension == "precision"
+    t.topic: 0.5 for t in _THEMES.values() if t.dimension == "precision"
 }
 _EMPATHY = {t.topic: 1.0 for t in _THEMES.values() if t.dimension == "empathy"}
 _IMAGE = {"lab": 5.0, "cxr": 1.0}

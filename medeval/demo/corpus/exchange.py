@@ -32,6 +32,11 @@ class Exchange:
 
 
 GREETINGS = ("", "", "", "", "你好，", "您好，", "医生您好，", "请问，", "医生，", "大夫，", "想咨询一下，")
+# What people say before they ask; it never changes the answer.
+CONTEXTS = (
+    "", "", "", "", "", "", "我今年{n}岁，", "我{n}岁，", "这两天有点事想问，", "最近", "家里老人问，",
+    "替家人问一下，", "我是女性，{n}岁，", "我是男性，{n}岁，", "昨晚没睡好，",
+)  # fmt: skip
 THANKS = ("", "", "", "", "", "谢谢。", "谢谢医生。", "麻烦您了。", "请帮我看看。")
 WORRIES = (
     "我很担心。", "我有点害怕。", "心里很慌。", "我好紧张。", "我很焦虑，睡不着。", "有点担心。",
@@ -56,7 +61,7 @@ def frame(core: str, rng: random.Random, worry: float = 0.4) -> tuple[str, bool]
     """Dresses a question with a greeting and an ending; says whether it voices worry."""
     worried = rng.random() < worry
     end = rng.choice(WORRIES if worried else THANKS)
-    text = rng.choice(GREETINGS) + core
+    text = rng.choice(GREETINGS) + rng.choice(CONTEXTS).format(n=rng.randint(20, 85)) + core
     if end and text[-1] not in "。？！…?":
         text += "，"
     return text + end, worried or "担心" in core or "害怕" in core
