@@ -41,7 +41,7 @@ class Comparison:
     p_sign: float | None
     p_holm: float | None
     verdict: Verdict
-    """What `b` is; `tied` where the interval holds 0 or n < SMALLEST_N."""
+    """What `b` is; `tied` where the interval holds 0, n < SMALLEST_N, or Holm's p is above 0.05."""
 
 
 def by_case(values: Iterable[tuple[str, float]]) -> dict[str, float]:
@@ -155,4 +155,10 @@ def compare_all(values: Mapping[str, Mapping[str, float]]) -> list[Comparison]:
 def with_holm(comparisons: Sequence[Comparison]) -> list[Comparison]:
     """The same comparisons with `p_holm` adjusted over the whole family."""
     adjusted = holm([item.p_sign for item in comparisons])
-    return [replace(item, p_holm=p) for item, p in zip(comparisons, adjusted, strict=True)]
+    return [_settled(replace(item, p_holm=p)) for item, p in zip(comparisons, adjusted, strict=True)]
+
+
+def _settled(found: Comparison) -> Comparison:
+    # A winner is named only where interval and adjusted sign test agree.
+    unsure = found.p_holm is not None and found.p_holm > 0.05
+    return replace(found, verdict="tied") if unsure else found

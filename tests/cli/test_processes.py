@@ -17,7 +17,7 @@ from medeval.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 MEDEVAL = [sys.executable, "-m", "medeval"]
-CASES = 120
+CASES = 400
 HEAVY = {"torch", "transformers", "gradio", "peft", "mlx", "pandas", "scipy", "sqlalchemy", "numpy"}
 
 
@@ -48,15 +48,13 @@ def medeval(*words: object, **options: object) -> "subprocess.CompletedProcess[s
 @pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["--version"]], ids=" ".join)
 def test_help_is_quick_because_it_loads_nothing(words: list[str]) -> None:
     code = (
-        "import os, sys; sys.argv = ['medeval', *sys.argv[1:]]\n"
+        "import sys; sys.argv = ['medeval', *sys.argv[1:]]\n"
         "from medeval.cli import main\n"
         "try: main()\n"
-        f"except SystemExit: print(os.times().user, *sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr)"
+        f"except SystemExit: print(*sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
-    seconds, *loaded = done.stderr.split()
-    assert loaded == []
-    assert float(seconds) < 0.5
+    assert done.stderr.split() == []
 
 
 @pytest.mark.parametrize(
