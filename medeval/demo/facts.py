@@ -1,7 +1,6 @@
 """The few clinical cut-offs that the corpus is made from, each table with its source.
 
-Scoring does not read this file: `medeval.clinical` holds the project's guidelines. A test
-compares the two.
+Scoring does not read this file: `medeval.clinical` holds the project's guidelines.
 """
 
 from __future__ import annotations
