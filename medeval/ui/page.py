@@ -1,7 +1,7 @@
 """The page: header with the language switch, the tabs, and the quiet line at the foot."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import gradio as gr
@@ -13,6 +13,11 @@ from medeval.ui.compare_events import PRIVATE, CompareEvents, Wires
 from medeval.ui.desk import Desk
 from medeval.ui.labels import Labels
 from medeval.ui.text import Lang
+
+Build = Callable[[Desk, Labels, gr.Radio, gr.Tab], None]
+TABS: tuple[tuple[str, Build], ...] = ()
+"""Tabs between Compare and About. A builder draws into the open tab and wires its own events: `switch.change`
+re-renders in the other language, `tab.select` refreshes."""
 
 LANGUAGES = [("中文", "zh"), ("English", "en")]
 _WATCH_SECONDS = 1.0
@@ -36,6 +41,9 @@ def build_page(desk: Desk) -> gr.Blocks:
         with gr.Tabs(elem_classes="me-tabs"):
             with labels.add(gr.Tab(labels.say("tab_compare"), id="compare"), label="tab_compare"):
                 tab = build_compare(desk, labels)
+            for name, build in TABS:
+                with labels.add(gr.Tab(labels.say(f"tab_{name}"), id=name), label=f"tab_{name}") as opened:
+                    build(desk, labels, switch, opened)
             with labels.add(gr.Tab(labels.say("tab_about"), id="about"), label="tab_about"):
                 about = gr.HTML(about_html(desk, lang), elem_id="me-about")
         line = gr.HTML(looks.line_html(lang))

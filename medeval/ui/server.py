@@ -180,18 +180,22 @@ def _mount(app: "FastAPI", desk: "Desk") -> "FastAPI":
     from medeval.ui.page import build_page
     from medeval.ui.theme import make_theme
 
-    folder = files("medeval.ui")
     blocks = build_page(desk)
     blocks.queue(max_size=200, default_concurrency_limit=16)
-    script = (folder / "page.js").read_text("utf-8")
     mounted: FastAPI = gr.mount_gradio_app(
         app, blocks, path="/", allowed_paths=[], blocked_paths=_blocked(desk.services.settings),
         max_file_size=MAX_FILE, run_history=False, footer_links=[], ssr_mode=False, show_error=False,
         mcp_server=False, enable_monitoring=False, pwa=False, theme=make_theme(),
-        css=(folder / "style.css").read_text("utf-8"), head=f"<script>{script}</script>",
+        css=_joined(".css"), head=f"<script>{_joined('.js')}</script>",
         app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
     )
     return mounted
+
+
+def _joined(suffix: str) -> str:
+    """All style sheets or scripts of the pages, each tab with its own file beside it."""
+    found = [item for item in files("medeval.ui").iterdir() if item.name.endswith(suffix)]
+    return "\n".join(item.read_text("utf-8") for item in sorted(found, key=lambda item: item.name))
 
 
 def _blocked(settings: Settings) -> list[str]:

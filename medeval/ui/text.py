@@ -167,6 +167,11 @@ TEXT: dict[str, tuple[str, str]] = {
     "about_version": ("版本号 {version} · MIT 许可", "Version {version} · MIT licence"),
 }
 
+PARTS: tuple[dict[str, tuple[str, str]], ...] = ()
+"""Words of the further tabs, each in its own `text_<tab>.py`."""
+for part in PARTS:
+    TEXT.update(part)
+
 
 def say(key: str, lang: Lang, **values: object) -> str:
     """The text `key` in `lang`, with `{name}` places filled from `values`.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from medeval.ui import text, topics
+from medeval.ui import page, text, topics
 from medeval.ui.words import half
 
 FOLDER = Path(text.__file__).parent
@@ -25,11 +25,11 @@ def test_both_languages_are_there(key: str) -> None:
 
 
 def test_every_used_key_exists_and_every_key_is_used() -> None:
-    sources = "\n".join(p.read_text("utf-8") for p in FOLDER.glob("*.py") if p.name != "text.py")
+    sources = "\n".join(p.read_text("utf-8") for p in FOLDER.glob("*.py") if not p.name.startswith("text"))
     used = set(re.findall(r"""[sS]ay\(\s*["']([a-z_0-9]+)["']""", sources))
     assert used <= set(text.TEXT)
     quoted = set(re.findall(r"""["']([a-z_0-9]+)["']""", sources))
-    families = {f"topic_{t}" for t in topics.TOPICS} | {k for k in text.TEXT if k.startswith(("mode_", "exp_"))}
+    families = {f"topic_{t}" for t in topics.TOPICS} | {f"tab_{name}" for name, _ in page.TABS} | {k for k in text.TEXT if k.startswith(("mode_", "exp_"))}
     assert set(text.TEXT) <= quoted | families
 
 
