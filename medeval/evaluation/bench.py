@@ -1,7 +1,8 @@
 """The bench: the speed and memory ratios of the side-by-side engine, each measured in this run.
 
 Both sides make the same number of tokens (stopping is off), greedily, with the same threads; the other side is
-transformers + PEFT, used as its documentation says. Medians over repeats, sides taken in turn.
+transformers + PEFT, used as its documentation says. All sides are loaded, and taken in turn; a ratio is the median of
+the rounds' own ratios, so that what else the machine does hits both sides.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from medeval.adapters.catalogue import find_variants
 from medeval.adapters.dialects import PEFT_FILE
 from medeval.adapters.variant import Variant
 from medeval.cases.schema import Case
-from medeval.engines.contract import BaseRef, Decoding, Done, Failed, Message, Receipt, Request
+from medeval.engines.contract import BaseRef, Decoding, Done, Failed, Message, Request
 from medeval.errors import EngineError, UsageError
 from medeval.evaluation.bench_shapes import build_shape
 from medeval.settings import Settings
@@ -77,27 +78,75 @@ def run_bench(
             return run_bench(random, sizes, note) | {"shape": shape}
     variants = _pick(settings)
     reference = BaseRef(settings.base, offline=settings.offline)
-    note("基础模型单独 / base alone")
-    alone, base_bytes = _base_alone(reference, sizes)
-    ours, receipt, texts, extra_bytes = _ours(reference, variants, sizes, note)
-    peft = _peft(reference, variants, receipt, sizes, note)
-    answers = score_speed()
-    seconds = {"base_alone": alone, **ours, **{k: v for k, v in peft.items() if isinstance(v, float)}}
+    names = [v.name for v in variants]
+    note("加载三份：基础模型、四个版本、PEFT / loading base alone, ours, PEFT")
+    empty = _tensor_bytes()
+    with _opened(reference, variants[:1]) as alone, _opened(reference, variants, sizes) as ours:
+        receipt = ours.opened.receipt
+        if receipt.refused:
+            raise EngineError("; ".join(p for problems in receipt.refused.values() for p in problems))
+        base_bytes, factor_bytes = alone.opened.base_bytes, ours.opened.factor_bytes
+        both_bytes = _tensor_bytes() - empty
+        peft = _Peft(reference, variants)
+        note("基础模型、四个版本、PEFT 轮流 / base, four variants and PEFT in turn")
+        seconds = _in_turn({
+            "base_alone": lambda: _answers(alone, _requests(1, names[:1], sizes.tokens)),
+            "four_variants": lambda: _answers(ours, _requests(1, names, sizes.tokens)),
+            "base_in_transformers": lambda: peft.base_alone(sizes.tokens),
+            "peft_mixed": lambda: peft.mixed(sizes.tokens),
+        }, sizes.repeats)  # fmt: skip
+        note(f"{sizes.cases} 个病例 × {len(names)} 个版本，与逐个切换轮流 / cases x variants, set_adapter in turn")
+        suite = _requests(sizes.cases, names, sizes.suite_tokens)
+        texts: dict[str, dict[str, str]] = {}
+        seconds |= _in_turn({
+            "suite": lambda: texts.update(ours=_answers(ours, suite)),
+            "suite_sequential": lambda: texts.update(peft=peft.sequential(sizes)),
+        }, min(2, sizes.repeats), warm=False)  # fmt: skip
+    note("规则评分 / rule scoring")
     return {
-        "four_variants_over_base": round(ours["four_variants"] / alone, 3),
-        "four_variants_over_base_in_transformers": round(ours["four_variants"] / peft["base_in_transformers"], 3),
-        "sequential_over_ours": round(peft["suite_sequential"] / ours["suite"], 2),
-        "peft_mixed_over_ours": round(peft["peft_mixed"] / ours["four_variants"], 2),
-        "memory_over_base": round((base_bytes + extra_bytes) / base_bytes, 3),
-        "adapters_over_base": round(_adapter_bytes(variants) / base_bytes, 3),
-        "score_answers_per_second": answers,
-        "identical_greedy": texts == peft["texts"],
-        "seconds": {k: round(v, 4) for k, v in seconds.items()},
-        "variants": [v.name for v in variants],
+        "four_variants_over_base": _ratio(seconds, "four_variants", "base_alone", 3),
+        "four_variants_over_base_in_transformers": _ratio(seconds, "four_variants", "base_in_transformers", 3),
+        "sequential_over_ours": _ratio(seconds, "suite_sequential", "suite", 2),
+        "peft_mixed_over_ours": _ratio(seconds, "peft_mixed", "four_variants", 2),
+        "memory_over_base": round((both_bytes - base_bytes) / base_bytes, 3),
+        "adapters_over_base": round(factor_bytes / base_bytes, 3),
+        "score_answers_per_second": score_speed(),
+        "identical_greedy": texts["ours"] == texts["peft"],
+        "seconds": {name: round(statistics.median(taken), 4) for name, taken in seconds.items()},
+        "variants": names,
         "sizes": vars(sizes),
-        "machine": {"cpus": os.cpu_count(), "threads": peft["threads"], "device": receipt.device,
+        "machine": {"cpus": os.cpu_count(), "threads": peft.threads, "device": receipt.device,
                     "dtype": receipt.dtype, **receipt.packages},
     }  # fmt: skip
+
+
+def _tensor_bytes() -> int:
+    """Bytes of all tensors alive in this process, shared storage counted once."""
+    import torch
+
+    gc.collect()
+    tensors = [item for item in gc.get_objects() if isinstance(item, torch.Tensor)]
+    held = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in tensors}
+    return sum(held.values())
+
+
+def _in_turn(sides: dict[str, Callable[[], object]], repeats: int, warm: bool = True) -> dict[str, list[float]]:
+    """Seconds of each side, one list per side; sides alternate so that a busy moment hits them alike."""
+    if warm:
+        for work in sides.values():
+            work()
+    taken: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(repeats):
+        for name, work in sides.items():
+            start = time.perf_counter()
+            work()
+            taken[name].append(time.perf_counter() - start)
+    return taken
+
+
+def _ratio(seconds: dict[str, list[float]], above: str, below: str, digits: int) -> float:
+    """Median of the rounds' own ratios."""
+    return round(statistics.median(a / b for a, b in zip(seconds[above], seconds[below], strict=True)), digits)
 
 
 def _pick(settings: Settings) -> list[Variant]:
@@ -131,95 +180,66 @@ def _answers(engine: TorchEngine, requests: Sequence[Request]) -> dict[str, str]
     return found
 
 
-def _median(work: Callable[[], object], repeats: int) -> float:
-    work()
-    taken = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - start)
-    return statistics.median(taken)
-
-
-def _base_alone(reference: BaseRef, sizes: Sizes) -> tuple[float, int]:
+@contextmanager
+def _opened(reference: BaseRef, variants: Sequence[Variant], sizes: Sizes | None = None) -> Iterator[TorchEngine]:
     from medeval.engines.torch import TorchEngine
 
-    engine = TorchEngine(ignore_stop=True)
-    engine.open(reference, [Variant("base")])
+    rows = 64 if sizes is None else max(64, sizes.cases * len(variants) + 8)
+    engine = TorchEngine(ignore_stop=True, max_rows=rows)
+    engine.open(reference, variants)
     try:
-        requests = _requests(1, ["base"], sizes.tokens)
-        return _median(lambda: _answers(engine, requests), sizes.repeats), engine.opened.base_bytes
+        yield engine
     finally:
         engine.close()
         gc.collect()
 
 
-def _ours(
-    reference: BaseRef, variants: Sequence[Variant], sizes: Sizes, note: Note
-) -> tuple[dict[str, float], Receipt, dict[str, str], int]:
-    from medeval.engines.torch import TorchEngine
+class _Peft:
+    """The same work by transformers + PEFT: base alone, a mixed batch, and one request after the other."""
 
-    engine = TorchEngine(ignore_stop=True, max_rows=max(64, sizes.cases * len(variants) + 8))
-    receipt = engine.open(reference, variants)
-    try:
-        if receipt.refused:
-            raise EngineError("; ".join(p for problems in receipt.refused.values() for p in problems))
-        names = [v.name for v in variants]
-        note("四个版本并排 / four variants side by side")
-        four = _median(lambda: _answers(engine, _requests(1, names, sizes.tokens)), sizes.repeats)
-        note(f"{sizes.cases} 个病例 × {len(names)} 个版本 / cases x variants")
-        suite = _requests(sizes.cases, names, sizes.suite_tokens)
-        whole = _median(lambda: _answers(engine, suite), min(3, sizes.repeats))
-        return {"four_variants": four, "suite": whole}, receipt, _answers(engine, suite), engine.opened.factor_bytes
-    finally:
-        engine.close()
-        gc.collect()
+    def __init__(self, reference: BaseRef, variants: Sequence[Variant]) -> None:
+        import torch
 
+        from medeval.engines.torch.encoding import Encoder
+        from medeval.engines.torch.loading import load_base
 
-def _peft(
-    reference: BaseRef, variants: Sequence[Variant], receipt: Receipt, sizes: Sizes, note: Note
-) -> dict[str, Any]:
-    """The same work by transformers + PEFT: base alone, one request after the other, and a mixed batch."""
-    import torch
+        self.base = load_base(reference)
+        self.base.model.generation_config.eos_token_id = None
+        self.encoder = Encoder(self.base)
+        self.variants = variants
+        self.model = load_peft(self.base.model, variants)
+        self.threads = torch.get_num_threads()
 
-    from medeval.engines.torch.encoding import Encoder, TextStream
-    from medeval.engines.torch.loading import load_base
+    def base_alone(self, tokens: int) -> list[int]:
+        with self.model.disable_adapter():
+            return self._generate(_question(0), tokens)
 
-    base = load_base(reference)
-    encoder = Encoder(base)
-    base.model.generation_config.eos_token_id = None
-    found: dict[str, Any] = {"threads": torch.get_num_threads()}
+    def mixed(self, tokens: int) -> list[int]:
+        names = ["__base__" if v.is_base else _whole(v) for v in self.variants]
+        return self._generate(_question(0), tokens, len(names), adapter_names=names)
 
-    def generate(model: Any, prompt: str, tokens: int, rows: int = 1, **options: Any) -> list[int]:
-        ids = encoder.encode((Message("user", prompt),)).ids[None].expand(rows, -1).to(base.device)
+    def sequential(self, sizes: Sizes) -> dict[str, str]:
+        from medeval.engines.torch.encoding import TextStream
+
+        texts: dict[str, str] = {}
+        for index in range(sizes.cases):
+            for variant in self.variants:
+                with _only(self.model, variant):
+                    ids = self._generate(_question(index), sizes.suite_tokens)
+                stream = TextStream(self.base.tokenizer, self.encoder.hidden_ids)
+                texts[f"{index}/{variant.name}"] = "".join([*map(stream.push, ids), stream.flush()])
+        return texts
+
+    def _generate(self, prompt: str, tokens: int, rows: int = 1, **options: Any) -> list[int]:
+        import torch
+
+        ids = self.encoder.encode((Message("user", prompt),)).ids[None].expand(rows, -1).to(self.base.device)
         with torch.inference_mode():
-            out = model.generate(
+            out = self.model.generate(
                 input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=tokens, do_sample=False,
                 eos_token_id=None, **options,
             )  # fmt: skip
         return [int(t) for t in out[0, ids.shape[1] :]]
-
-    note("transformers + PEFT")
-    found["base_in_transformers"] = _median(
-        lambda: generate(base.model, _question(0), sizes.tokens), sizes.repeats
-    )
-    model = load_peft(base.model, variants)
-    names = ["__base__" if v.is_base else _whole(v) for v in variants]
-    found["peft_mixed"] = _median(
-        lambda: generate(model, _question(0), sizes.tokens, len(names), adapter_names=names), sizes.repeats
-    )
-    note("逐个切换 set_adapter / one after the other")
-    texts: dict[str, str] = {}
-    start = time.perf_counter()
-    for index in range(sizes.cases):
-        for variant in variants:
-            with _only(model, variant):
-                ids = generate(model, _question(index), sizes.suite_tokens)
-            stream = TextStream(base.tokenizer, encoder.hidden_ids)
-            texts[f"{index}/{variant.name}"] = "".join([*map(stream.push, ids), stream.flush()])
-    found["suite_sequential"] = time.perf_counter() - start
-    found["texts"] = texts
-    return found
 
 
 def load_peft(model: Any, variants: Sequence[Variant]) -> Any:
@@ -259,11 +279,6 @@ def _only(model: Any, variant: Variant) -> Iterator[None]:
         return
     model.set_adapter(_whole(variant))
     yield
-
-
-def _adapter_bytes(variants: Sequence[Variant]) -> int:
-    paths = {a.path for v in variants for a in v.stack}
-    return sum((p / PEFT_FILE).stat().st_size for p in paths)
 
 
 def score_speed(seconds: float = 1.0) -> float | None:

@@ -42,15 +42,14 @@ class Plan:
         self.spans = self._spans() if prefill else None
 
     def mask(self, layout: Layout, like: Tensor) -> Tensor:
-        """Ones where a column's adapter belongs to the row's stack, transposed: [R, rows]."""
+        """Ones where a column's adapter belongs to the row's stack, [rows, R]."""
         found = self.masks.get(layout)
         if found is None:
-            columns = [
-                [1.0 if adapter in self.stacks.get(row, ()) else 0.0 for row in self.rows]
-                for adapter, rank in layout
-                for _ in range(rank)
+            kept = [
+                [1.0 if adapter in self.stacks.get(row, ()) else 0.0 for adapter, rank in layout for _ in range(rank)]
+                for row in self.rows
             ]
-            found = torch.tensor(columns, dtype=like.dtype, device=like.device)
+            found = torch.tensor(kept, dtype=like.dtype, device=like.device)
             self.masks[layout] = found
         return found
 
@@ -78,13 +77,13 @@ class Shared:
         self._hidden: Tensor | None = None
 
     def hidden(self, x: Tensor, flat: Tensor, last: bool) -> Tensor:
-        """Masked `A @ x.T`, [R, rows x positions]; kept until the last sibling has read it."""
+        """Masked `x @ A.T`, [rows x positions, R]; kept until the last sibling has read it."""
         if self._input is not x or self._hidden is None:
             assert self.a is not None
             mask = self.plan.mask(self.layout, flat)
-            hidden = torch.mm(self.a, flat.t())
-            if flat.shape[0] != mask.shape[1]:
-                mask = mask.repeat_interleave(flat.shape[0] // mask.shape[1], dim=1)
+            hidden = torch.mm(self.a, flat.t()).t().contiguous() if _few(flat) else torch.mm(flat, self.a.t())
+            if flat.shape[0] != mask.shape[0]:
+                mask = mask.repeat_interleave(flat.shape[0] // mask.shape[0], dim=0)
             self._hidden = hidden.mul_(mask)
             self._input = x
         found = self._hidden
@@ -121,17 +120,15 @@ class FactorLinear(nn.Linear):
         if plan.spans is not None:
             return self._by_span(x, plan.spans)
         flat = x.reshape(-1, self.in_features)
-        hidden = self.shared.hidden(x, flat, self.last)[self.columns]
-        if _transposed(flat):
-            out = torch.mm(self.weight, flat.t()) if self.bias is None else None
-            out = out if out is not None else torch.addmm(self.bias[:, None], self.weight, flat.t())
-            out = out.addmm_(self.b, hidden).t().contiguous()
+        hidden = self.shared.hidden(x, flat, self.last)[:, self.columns]
+        if self.bias is None and _few(flat):
+            out = torch.mm(self.weight, flat.t()).addmm_(self.b, hidden.t()).t().contiguous()
         else:
-            out = functional.linear(flat, self.weight, self.bias).addmm_(hidden.t(), self.b.t())
+            out = functional.linear(flat, self.weight, self.bias).addmm_(hidden, self.b.t())
         return out.view(*x.shape[:-1], self.out_features)
 
     def _base(self, x: Tensor) -> Tensor:
-        if self.bias is None and x.dim() == 3 and _transposed(flat := x.reshape(-1, self.in_features)):
+        if self.bias is None and x.dim() == 3 and _few(flat := x.reshape(-1, self.in_features)):
             return torch.mm(self.weight, flat.t()).t().contiguous().view(*x.shape[:-1], self.out_features)
         return functional.linear(x, self.weight, self.bias)
 
@@ -148,8 +145,9 @@ class FactorLinear(nn.Linear):
         return out
 
 
-def _transposed(flat: Tensor) -> bool:
-    # Measured on CPU: for 2 to 8 rows W @ x.T takes half the time of x @ W.T; equal or worse beyond.
+def _few(flat: Tensor) -> bool:
+    # Measured on CPU with weights out of cache: for 2 to 8 rows W @ x.T takes half the time of x @ W.T, provided that
+    # x is stored row by row; equal or worse beyond.
     return 2 <= flat.shape[0] <= FEW_ROWS and flat.device.type == "cpu"
 
 
