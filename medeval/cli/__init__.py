@@ -58,7 +58,25 @@ def main() -> None:
     app()
 
 
-from medeval.cli import ask, bench, doctor, lists, runs, score, ui  # noqa: E402
+from medeval.cli import (  # noqa: E402
+    adapters,
+    ask,
+    bench,
+    data,
+    doctor,
+    fuse,
+    jobs,
+    lists,
+    metaeval,
+    ocr,
+    review,
+    runs,
+    score,
+    train,
+    ui,
+    work,
+)
 
-for part in (ui, ask, runs, score, lists, bench, doctor):
+PARTS = (ui, ask, runs, review, score, lists, adapters, bench, doctor, train, fuse, jobs, work, metaeval, data, ocr)
+for part in PARTS:
     part.register(app)
