@@ -1,16 +1,20 @@
 """Finds adapter folders and the variants they make: base first, then one per folder, lineage from `medeval.json`."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 from medeval.adapters.dialects import read_config, weights_file
+from medeval.adapters.sidecar import SIDECAR, read_sidecar
 from medeval.adapters.variant import BASE_NAME, Adapter, Variant
 from medeval.adapters.weights import read_header
 from medeval.errors import AdapterError
 
-SIDECAR = "medeval.json"
+_RANGES: dict[str, tuple[float, float, type[int] | UnionType]] = {
+    "max_tokens": (1, 32768, int), "temperature": (0, 2, int | float),
+    "top_p": (0.01, 1, int | float), "seed": (0, 2**32 - 1, int),
+}  # fmt: skip
 
 
 def find_adapters(folder: Path) -> tuple[list[Adapter], dict[str, list[str]]]:
@@ -33,6 +37,16 @@ def find_adapters(folder: Path) -> tuple[list[Adapter], dict[str, list[str]]]:
     return adapters, problems
 
 
+def adapters_on_disk(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Name, size and time of every file of the adapters below `folder`: equal while nothing changed."""
+    if not folder.is_dir():
+        return ()
+    inside = (p for p in folder.iterdir() if p.is_dir() and not p.name.startswith((".", "_")))
+    files = (file for path in inside for file in path.iterdir() if file.suffix in (".safetensors", ".json"))
+    states = ((f"{file.parent.name}/{file.name}", file.stat()) for file in files)
+    return tuple(sorted((name, state.st_size, state.st_mtime_ns) for name, state in states))
+
+
 def describe(path: Path) -> Adapter:
     """The Adapter of one folder, from its sidecar and headers only; raises AdapterError with every problem."""
     problems: list[str] = []
@@ -47,8 +61,10 @@ def describe(path: Path) -> Adapter:
         read_config(path)
     except AdapterError as error:
         problems.extend(error.problems)
+    generation: Mapping[str, float] = {}
     try:
-        sidecar = _read_sidecar(path / SIDECAR)
+        sidecar = read_sidecar(path)
+        generation = _generation(sidecar.get("generation"))
     except ValueError as error:
         problems.append(f"{path.name}/{SIDECAR}: {error}")
     if problems:
@@ -62,18 +78,22 @@ def describe(path: Path) -> Adapter:
         base_fingerprint=sidecar.get("base_fingerprint"),
         sha256=sidecar.get("sha256"),
         producer=str(sidecar.get("producer") or ""),
+        labels=tuple(str(n) for n in sidecar.get("labels") or ()),
+        generation=generation,
     )
 
 
-def _read_sidecar(path: Path) -> dict[str, Any]:
-    if not path.is_file():
+def _generation(value: Any) -> dict[str, float]:
+    """The settings an adapter asks to be used with; raises ValueError naming the first that cannot be."""
+    if value is None:
         return {}
-    value = json.loads(path.read_text("utf-8"))
-    if not isinstance(value, dict):
-        raise ValueError("不是 JSON 对象 / not a JSON object")
-    if not isinstance(value.get("trained_on") or [], list):
-        raise ValueError("trained_on 应是列表 / trained_on must be a list of adapter names")
-    return value
+    if not isinstance(value, dict) or set(value) - set(_RANGES):
+        raise ValueError(f"generation 只能有 / may only hold: {', '.join(_RANGES)}")
+    for name, number in value.items():
+        low, high, kinds = _RANGES[name]
+        if isinstance(number, bool) or not isinstance(number, kinds) or not low <= float(number) <= high:
+            raise ValueError(f"generation.{name} 应在 {low} 到 {high} 之间 / must be from {low} to {high}")
+    return dict(value)
 
 
 def _texts(value: Any) -> dict[str, str]:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from medeval.adapters.weights import read_tensors
+from medeval.adapters.weights import read_header, read_tensors
 from medeval.errors import AdapterError
 
 Dialect = Literal["peft", "mlx", "mlx-vlm-old"]
@@ -99,18 +99,23 @@ def weights_file(folder: Path) -> Path:
     raise AdapterError([f"{folder.name}: 缺少 {PEFT_FILE} 或 {MLX_FILE} / no adapter weights in the folder"])
 
 
-def read_adapter(folder: Path) -> Lora:
-    """Reads an adapter folder of either dialect.
+def read_adapter(folder: Path, values: bool = True) -> Lora:
+    """Reads an adapter folder of either dialect; without `values` only names and shapes, all numbers being zero.
 
     Raises:
         AdapterError: no weights, no or bad `adapter_config.json`, damaged file, unknown kind of adapter.
     """
     file = weights_file(folder)
     config = read_config(folder)
-    tensors = read_tensors(file)
+    tensors = read_tensors(file) if values else _hollow(file)
     if file.name == PEFT_FILE:
         return _read_peft(config, tensors)
     return _read_mlx(config, tensors)
+
+
+def _hollow(file: Path) -> dict[str, Array]:
+    zero = np.zeros((), np.float32)
+    return {name: np.broadcast_to(zero, info.shape) for name, info in read_header(file).tensors.items()}
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -144,10 +149,25 @@ def _read_peft(config: dict[str, Any], tensors: dict[str, Array]) -> Lora:
             whole[_INFIX.sub("", short)] = value
     factors = []
     for module, found in parts.items():
-        factor, problem = _peft_factor(module, found, _peft_scale(config, module))
+        try:
+            scale = _peft_scale(config, module)
+        except AdapterError as error:
+            problems.extend(error.problems)
+            continue
+        factor, problem = _peft_factor(module, found, scale)
         problems.extend([problem] if problem else [])
         factors.extend([factor] if factor else [])
     return Lora("peft", tuple(factors), whole, len(tensors), tuple(problems))
+
+
+def split_peft_name(name: str) -> tuple[str, str]:
+    """Module and part (`lora_A.weight`, …) of a tensor's name in a PEFT file; a whole parameter has no part."""
+    short = name.removeprefix(_PREFIX)
+    match = _PEFT_PART.match(short)
+    if not match:
+        return _INFIX.sub("", short), ""
+    plain = match["part"].startswith(("lora_embedding", "lora_magnitude"))
+    return match["module"], match["part"] + ("" if plain else ".weight")
 
 
 def _peft_factor(module: str, found: dict[str, Array], scale: tuple[int | None, float]) -> tuple[Factor | None, str]:
@@ -172,15 +192,27 @@ def _peft_factor(module: str, found: dict[str, Array], scale: tuple[int | None, 
 
 def _peft_scale(config: dict[str, Any], module: str) -> tuple[int | None, float]:
     """Rank and effective scale of a module: alpha / rank, or alpha / sqrt(rank) for rank-stabilised LoRA."""
-    rank = _pattern(config.get("rank_pattern"), module, config.get("r"))
-    alpha = _pattern(config.get("alpha_pattern"), module, config.get("lora_alpha"))
+    if _EXPERTS.search(module):
+        stem = _EXPERTS.sub(".experts", module)
+        found = [_scale_of(config, f"{stem}.{parameter}") for parameter in ("gate_up_proj", "down_proj")]
+        if found[0][1] != found[1][1]:
+            # Which parameter a nested wrapper belongs to is not written in the file.
+            raise AdapterError([f"{stem}: 专家参数的缩放不同，不支持 / expert parameters of different scale: not read"])
+        return (found[0][0] if found[0][0] == found[1][0] else None), found[0][1]
+    return _scale_of(config, module)
+
+
+def _scale_of(config: dict[str, Any], name: str) -> tuple[int | None, float]:
+    rank = pattern_value(config.get("rank_pattern"), name, config.get("r"))
+    alpha = pattern_value(config.get("alpha_pattern"), name, config.get("lora_alpha"))
     if not rank:
         return None, 1.0
     divisor = float(rank) ** 0.5 if config.get("use_rslora") else float(rank)
     return int(rank), float(alpha if alpha is not None else rank) / divisor
 
 
-def _pattern(patterns: dict[str, Any] | None, module: str, default: Any) -> Any:
+def pattern_value(patterns: dict[str, Any] | None, module: str, default: Any) -> Any:
+    """PEFT's rule for rank_pattern and alpha_pattern: the first key that matches the end of the name."""
     for key, value in (patterns or {}).items():
         if re.match(rf"(.*\.)?({key})$", module):
             return value

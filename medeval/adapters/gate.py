@@ -4,14 +4,14 @@ The last check, that logits on a probe differ from the base, needs the model and
 """
 
 import difflib
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
-from medeval.adapters.dialects import Array, Factor, Lora, read_adapter, weights_file
+from medeval.adapters.coverage import coverage_problems
+from medeval.adapters.dialects import Array, Factor, Lora, read_adapter, read_config, weights_file
+from medeval.adapters.sidecar import file_sha256
 from medeval.adapters.variant import Adapter
 from medeval.errors import AdapterError
 
@@ -40,12 +40,6 @@ class Checked:
     sha256: str
 
 
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file as `sha256:` + 64 hex digits."""
-    with path.open("rb") as handle:
-        return f"sha256:{hashlib.file_digest(handle, 'sha256').hexdigest()}"
-
-
 def canonical(name: str, known: Mapping[str, object]) -> str | None:
     """The base's own name for `name` (a module or a parameter), or None where nothing fits."""
     if name in known:
@@ -54,6 +48,12 @@ def canonical(name: str, known: Mapping[str, object]) -> str | None:
         if name.startswith(written) and (changed := ours + name.removeprefix(written)) in known:
             return changed
     return None
+
+
+def aliases(name: str) -> tuple[str, ...]:
+    """`name` and what other producers call the same module of this base."""
+    other = (w + name.removeprefix(o) for w, o in _RENAMES if name.startswith(o))
+    return (name, *other)
 
 
 def check_adapter(adapter: Adapter, shapes: Shapes, fingerprint: str | None = None) -> Checked:
@@ -80,6 +80,8 @@ def check_adapter(adapter: Adapter, shapes: Shapes, fingerprint: str | None = No
     factors, faults = _match_factors(lora, shapes)
     whole, more = _match_whole(lora, shapes)
     problems.extend([*faults, *more])
+    if factors:
+        problems.extend(coverage_problems(lora.dialect, read_config(adapter.path), factors, shapes, aliases))
     if problems:
         raise AdapterError([f"{adapter.name}: {p}" for p in problems])
     return Checked(adapter, lora, factors, whole, digest)

@@ -1,5 +1,6 @@
 """Variant: a base with a stack of zero or more adapters (V3 = base + [v2, v3])."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,10 @@ class Adapter:
     base_fingerprint: str | None = None
     sha256: str | None = None
     producer: str = ""
+    labels: tuple[str, ...] = ()
+    """Words of the user's own to find it by."""
+    generation: Mapping[str, float] = field(default_factory=dict)
+    """Settings this adapter is best asked with: max_tokens, temperature, top_p, seed; those given."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,11 @@ class Variant:
     def is_base(self) -> bool:
         """Whether this variant is the unadapted base."""
         return not self.stack
+
+    @property
+    def generation(self) -> Mapping[str, float]:
+        """Settings of the last adapter of the stack, for requests that choose none of their own."""
+        return self.stack[-1].generation if self.stack else {}
 
     def title(self, lang: str = "zh") -> str:
         """Label for people: the last adapter's title, or the name."""

@@ -113,6 +113,21 @@ def read_tensors(path: Path) -> dict[str, NDArray[np.float32]]:
     return out
 
 
+def read_tensor(path: Path, name: str) -> NDArray[np.float32]:
+    """Reads one tensor of a file as float32.
+
+    Raises:
+        AdapterError: as `read_header`; no such tensor, or one that is not of a floating type.
+    """
+    header = read_header(path)
+    info = header.tensors.get(name)
+    if info is None or info.dtype not in _WIDTHS:
+        raise AdapterError([f"{path.name}: {name} 不存在或不是浮点类型 / is missing or not of a floating type"])
+    with path.open("rb") as handle:
+        handle.seek(header.data_start + info.begin)
+        return _decode(handle.read(info.end - info.begin), info)
+
+
 def _decode(raw: bytes, info: TensorInfo) -> NDArray[np.float32]:
     if info.dtype == "BF16":
         # bfloat16 is the upper half of a float32.

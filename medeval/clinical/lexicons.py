@@ -97,6 +97,9 @@ def _sources() -> Iterator[tuple[str, str, str]]:
         yield "label", word, key
     for word, key in _grouped(read_data("directions.yaml")["directions"]):
         yield "direction", word, key
+    for key, words in read_data("words.yaml")["english"]["groups"].items():
+        for word in words:
+            yield "group", str(word), key
     for name in PHRASE_FILES:
         for key, entry in read_data(name).items():
             for phrase in entry.get("phrases", ()):

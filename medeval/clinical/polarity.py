@@ -27,7 +27,7 @@ _NEGATION = re.compile(
     r"|negative for|rather than|instead of|rules? out|ruled out|stop|against|unlikely)\b"
 )
 _BREAK = re.compile(
-    r"(?<![不未没])会|(?<!不会)(?<!不)(?:导致|引起)|可致|但|而是|却|不过|反而|然而|就是|(?<![不无没未需])(?:应该|应当|应|建议|请|务必|必须)|(?<!不)需要?|\bbut\b|\bhowever\b|\bplease\b"
+    r"(?<![不未没])(?<!不可能)会|(?<!不会)(?<!不)(?:导致|引起)|可致|但|而是|却|不过|反而|然而|就是|(?<![不无没未需])(?:应该|应当|应|建议|请|务必|必须)|(?<![不无未没])需要?|\bbut\b|\bhowever\b|\bplease\b"
 )
 _NEGATED_AFTER = re.compile(
     r"^[^，,。;；]{0,6}?(?:可以?排除|不成立|可能性(?:不大|较小|很小|小|低|不高)|不支持|依据不足|证据不足|(?:并|还)?(?:未|没有?)达到?"
@@ -70,6 +70,13 @@ def _clause_bounds(reading: Reading, start: int) -> tuple[int, int]:
 def negations(text: str) -> int:
     """How many negating words a short text holds, innocent ones aside."""
     return sum(1 for _ in _NEGATION.finditer(_blanked(text)))
+
+
+def cues(text: str) -> tuple[list[int], list[int]]:
+    """Where evened-out text negates, and where a word such as 但 ends the reach of what came before."""
+    blanked = _blanked(text)
+    negating = [match.start() for match in _NEGATION.finditer(blanked)]
+    return negating, [match.start() for match in _BREAK.finditer(blanked)]
 
 
 @lru_cache(maxsize=16384)

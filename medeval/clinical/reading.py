@@ -13,7 +13,7 @@ Span = tuple[int, int]
 
 _CJK = r"\u3400-\u9fff，。；、！？：（）【】℃"
 _SPECIAL = re.compile(
-    r"\*\*|__|`+|[\u200b-\u200f\u2060\ufeff]|^#+[ \t]*"  # marks that carry no meaning
+    r"\*\*|__|`+|\\(?=[~*_#.()\[\]<>+=|-])|[\u200b-\u200f\u2060\ufeff]|^#+[ \t]*"  # marks that carry no meaning
     r"|(?<=\d),(?=\d{3}(?!\d))"  # thousands
     rf"|[ \t\u3000\u00a0]+(?=[{_CJK}])|(?<=[{_CJK}])[ \t\u3000\u00a0]+"
     r"|[⁰¹²³⁴⁵⁶⁷⁸⁹]+|\\geq?|\\leq?|\\times|[㎎㎍㎏㎖㎜]",
@@ -24,9 +24,13 @@ _WORDS |= {"㎎": "mg", "㎍": "ug", "㎏": "kg", "㎖": "ml", "㎜": "mm"}
 _SUPER = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 _THINK = re.compile(r"<think>(.*?)(</think>|\Z)", re.DOTALL | re.IGNORECASE)
 _BARE_CLOSE = re.compile(r"\A(.*?)</think>", re.DOTALL | re.IGNORECASE)
-_SENTENCE = re.compile(r"[^。！!？?；;\n]*?(?:[。！!？?；;\n]|\.(?=\s|\Z)|\Z)")
+_SENTENCE = re.compile(
+    r"[^。！!？?；;\n]*?(?:[。！!？?；;\n]|\.(?=\s|\Z)|(?<=[\u3400-\u9fff)”])\.(?!\d)|(?<=[a-z]{3})\.(?=[a-z]{3})|\Z)"
+)
 _STOP = re.compile(r"[，,。;；!?！？\n]")
-_PIECE = re.compile(r"[，,、。；;\n]+")
+_PIECE = re.compile(r"[，,、。；;\s|]+")
+_LATIN_WORD = re.compile(r"[a-z']+")
+_FUNCTION = frozenset("a an the is are was be to of in on for and or with by as at it this that you your can may if not should".split())
 _GLUE = re.compile(r"[的了是您你请应需可为在有会若时]|建议|\b(?:is|are|you|should|the|if)\b")
 _CLAUSE = re.compile(r"[^，,。！!？?；;\n]+")
 
@@ -110,12 +114,23 @@ class Reading:
         return self.original[self.think[0] : self.think[1]] if self.think else ""
 
     @cached_property
-    def is_listing(self) -> bool:
-        """A heap of key words without sentences, which no metric should reward."""
-        pieces = [piece for piece in _PIECE.split(self.text) if piece]
-        if len(pieces) < 8 or sum(map(len, pieces)) / len(pieces) > 5:
-            return False
-        return len(_GLUE.findall(self.text)) < len(pieces) * 0.3
+    def worth(self) -> float:
+        """What a heap of key words without sentences may earn: nothing, 0.3 with figures among them, else 1 in full."""
+        latin = _LATIN_WORD.findall(self.text)
+        if sum(map(len, latin)) > 0.6 * len(self.text):
+            pieces = [piece for piece in re.split(r"[,;.\n]+", self.text) if piece.strip()]
+            if len(pieces) < 6 or len(latin) > 2.5 * len(pieces):
+                return 1.0
+            return float(sum(word in _FUNCTION for word in latin) >= 0.15 * len(latin))
+        pieces = [piece for piece in _PIECE.split(self.original) if piece]
+        long = sum(map(len, pieces)) / max(1, len(pieces))
+        glue = len(_GLUE.findall(self.text)) / max(1, len(pieces))
+        if len(pieces) < 6 or long > 6.5 or glue >= 0.35 or self.text.count("。") >= 2:
+            return 1.0
+        figures = sum(any(c.isdigit() for c in piece) for piece in pieces)
+        if figures < 0.15 * len(pieces):
+            return 0.0
+        return 0.3 if len(pieces) >= 8 and long <= 5 and glue < 0.3 else 1.0
 
 
 def _content(text: str) -> tuple[list[Span], Span | None, bool]:

@@ -34,6 +34,7 @@ SPELLINGS: tuple[tuple[str, str], ...] = (
     ("times/week", r"次\s?/\s?周|times? (?:a|per) week"),
     ("℃", r"℃|°\s?c(?![a-z])|摄氏度|degrees? c(?:elsius)?|度(?!数|以上高|糖)"),
     ("℉", r"℉|°\s?f(?![a-z])|华氏度|degrees? f(?:ahrenheit)?"),
+    ("‰", r"‰"),
     ("%", r"%|percent|个百分点"),
     ("fL", r"fl(?![a-z])"),
     ("pg", r"pg(?![a-z/])"),
@@ -41,7 +42,7 @@ SPELLINGS: tuple[tuple[str, str], ...] = (
     ("minute", r"分钟|minutes?|mins?(?![a-z])"),
     ("hour", r"个?小时|hours?|hrs?(?![a-z])|h(?![a-z])"),
     ("week", r"个?星期|周(?!围|岁|身|末|期|边)|weeks?"),
-    ("month", r"个月|months?"),
+    ("month", r"个月|月(?=余|龄|前|后|内|以上|以下|大)|months?"),
     ("day", r"天|日(?!本|常|间)|days?"),
     ("age", r"周?岁|years? old|year-old"),
     ("year", r"年|years?"),
@@ -55,15 +56,18 @@ SPELLINGS: tuple[tuple[str, str], ...] = (
     ("mm", r"mm(?![a-z])|毫米(?!汞|水)"),
     ("times", r"次|times?(?![a-z])"),
     ("dose", r"片|粒|袋|支|颗|丸|tablets?|capsules?|滴"),
+    ("box", r"盒|瓶|箱"),
+    ("mol/L", r"mol\s?/\s?l(?![a-z])"),
+    ("mL/h", r"ml\s?/\s?h(?![a-z])"),
     ("kcal", r"kcal|千卡|大卡"),
     ("step", r"步"),
 )
 UNIT_PATTERN = "(?:" + "|".join(f"(?:{pattern})" for _, pattern in SPELLINGS) + ")"
 _EACH = [(name, re.compile(pattern)) for name, pattern in SPELLINGS]
-_KNOWN: dict[str, str] = {}
+_KNOWN: dict[str, str] = {"月": "month"}  # its pattern looks at what follows
 
 TIME_UNITS = frozenset({"minute", "hour", "day", "week", "month", "year", "age"})
-COUNT_UNITS = frozenset({"times", "times/day", "times/week", "dose", "step", "kcal"})
+COUNT_UNITS = frozenset({"times", "times/day", "times/week", "dose", "step", "kcal", "box"})
 DOSE_UNITS = frozenset({"mg", "g", "ug", "mL", "mg/kg", "g/day", "dose"})
 SIZE_UNITS = frozenset({"cm", "mm", "kg", "L"})
 

@@ -1,1 +1,1 @@
-"""Engines: what generates. The contract first, then torch, recorded (later: mlx, server)."""
+"""Engines: what generates. The contract first, then what batched engines share, then torch, mlx, recorded."""

@@ -65,6 +65,8 @@ class Answer:
     seconds: float
     finish_reason: FinishReason
     first_token_seconds: float = 0.0
+    origin: str = ""
+    """Run that got this answer, where it was taken over from there instead of being asked again."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,9 @@ class Loaded:
     """Largest |logit difference| from the base on a fixed probe; None for the base itself."""
     dialect: str = ""
     sha256: str = ""
+    """Of the last adapter of the stack."""
+    stack_sha256: tuple[str, ...] = ()
+    """Of every adapter of the stack, in order."""
 
 
 @dataclass(frozen=True)

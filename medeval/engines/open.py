@@ -26,15 +26,16 @@ def make_engine(name: EngineName) -> Engine:
 
         return TorchEngine()
     if chosen == "mlx":
-        if find_spec("mlx_vlm") is None:
-            raise MissingPackageError("缺少 mlx-vlm / mlx-vlm is missing; run: pip install mlx-vlm")
-        raise MissingPackageError("此版本还没有 MLX 引擎，请用 --engine torch / no MLX engine yet; use --engine torch")
+        if find_spec("mlx_vlm") is None or find_spec("mlx_lm") is None:
+            raise MissingPackageError("缺少 mlx-vlm / mlx-vlm is missing; run: pip install mlx-vlm mlx-lm")
+        from medeval.engines.mlx import MLXEngine
+
+        return MLXEngine()
     if chosen == "recorded":
         raise UsageError("recorded 引擎需要一个回答文件 / the recorded engine needs a file of answers")
     raise UsageError("此版本还没有 server 引擎，请用 --engine torch / no server engine yet; use --engine torch")
 
 
 def _choose() -> EngineName:
-    # The MLX engine is not in this version, so auto is torch everywhere, Apple's mps included.
-    apple = platform.system() == "Darwin" and platform.machine() == "arm64" and find_spec("mlx_vlm") is not None
-    return "mlx" if apple and find_spec("medeval.engines.mlx") is not None else "torch"
+    apple = platform.system() == "Darwin" and platform.machine() == "arm64"
+    return "mlx" if apple and find_spec("mlx_vlm") is not None else "torch"

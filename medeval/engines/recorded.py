@@ -92,7 +92,7 @@ def read_recordings(path: Path) -> dict[tuple[str, str], Recording]:
         EngineError: unreadable file, or bad lines, all named at once.
     """
     try:
-        lines = path.read_text("utf-8-sig").splitlines()
+        lines = path.read_text("utf-8-sig").split("\n")  # splitlines() also breaks at U+2028 inside an answer
     except (OSError, UnicodeDecodeError) as error:
         raise EngineError(f"无法读取 {path} / cannot read {path}: {error}") from None
     found: dict[tuple[str, str], Recording] = {}

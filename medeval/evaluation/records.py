@@ -40,6 +40,13 @@ class Cell:
     error: str | None = None
     scores: dict[str, Score] = field(default_factory=dict)
     profiles: dict[str, ProfileScore] = field(default_factory=dict)
+    attempts: int = 1
+    """How often it was asked until it was answered, failures included."""
+
+    @property
+    def origin(self) -> str:
+        """The run that first got this answer, where it was taken over and not asked again; else empty."""
+        return "" if self.answer is None else self.answer.origin
 
     @property
     def key(self) -> CellKey:
@@ -89,6 +96,10 @@ class RunSpec:
     """Whether the base was the shipped demo model, which every report must say."""
     commit: str = ""
     """Git commit of the checkout, `+dirty` appended where files differed; empty outside a checkout."""
+    reuse: bool = True
+    """Whether answers that an earlier run got to exactly the same question may be taken over."""
+    rescored_from: str = ""
+    """The run whose stored answers were scored anew here; nothing was asked."""
 
     @property
     def total(self) -> int:

@@ -1,6 +1,7 @@
 """The HTML report: one file that works offline and prints, every answer with its evidence highlighted.
 
-All text of cases, answers and errors is escaped by the template engine; nothing is marked safe.
+All text of cases, answers and errors is escaped by the template engine; only the charts of `charts`, which escape their
+labels themselves, enter as markup.
 """
 
 import base64
@@ -10,13 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from medeval.errors import MedevalError
-from medeval.evaluation import wording
+from medeval.evaluation import charts, verdicts, wording
+from medeval.evaluation.against import Against
 from medeval.evaluation.highlight import Piece, pieces
 from medeval.evaluation.records import Cell, RunCase
-from medeval.evaluation.report import metric_label
-from medeval.evaluation.tables import Against, Mark, RunTables
+from medeval.evaluation.report import LIMITS, losses, metric_label, metric_verdicts
+from medeval.evaluation.tables import Mark, RunTables
 from medeval.evaluation.wording import Lang
 
 _THUMBNAIL = 480
@@ -63,16 +66,30 @@ def html_report(tables: RunTables, other: Against | None, lang: Lang) -> str:
         tables=tables,
         other=other,
         lang=lang,
-        word=lambda key: wording.word(key, lang),
+        word=lambda key, **values: wording.word(key, lang, **values),
         mark=lambda found: wording.mark(found, lang),
         shade=mark_shade,
-        verdict=lambda found: wording.verdict(found, lang),
+        verdict=lambda found: verdicts.verdict(found, lang),
+        metric_verdicts=lambda found: metric_verdicts(found, lang),
+        losses=lambda found: losses(found, lang),
+        firmness=verdicts.firmness(tables.sensitivity, lang) if tables.sensitivity else [],
+        charts=_charts(tables, lang),
+        limits=LIMITS,
         interval=wording.interval,
         number=wording.number,
         label=lambda name: metric_label(name, lang),
-        facts=wording.facts(tables.run, lang),
+        facts=[*wording.facts(tables.run, lang), *wording.history(tables, lang)],
         sections=_sections(tables, lang),
     )
+
+
+def _charts(tables: RunTables, lang: Lang) -> list[Markup]:
+    labels = {name: metric_label(name, lang, short=True) for name in tables.metrics}
+    shown = [kind(tables.metrics, tables.variants, labels, wording.word("metrics", lang))
+             for kind in (charts.radar, charts.bars)]  # fmt: skip
+    if not any(shown):
+        return []
+    return [Markup(text) for text in (charts.legend(tables.variants), *shown) if text]
 
 
 def mark_shade(found: Mark) -> str:

@@ -15,7 +15,7 @@ from medeval.errors import MedevalError, UsageError
 from medeval.evaluation.records import Cell, CellKey, Sink
 from medeval.metrics.composite import score_answer
 
-__all__ = ["CHUNK_CASES", "Cell", "CellKey", "Progress", "Sink", "run_suite"]
+__all__ = ["CHUNK_CASES", "Cell", "CellKey", "Progress", "Reuse", "Sink", "run_suite", "scored_cell"]
 
 CHUNK_CASES = 64
 """Cases (times repeats) handed to the engine at once: more than its batch holds, so that the batch stays full."""
@@ -33,6 +33,8 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
+Reuse = Callable[[CellKey], Answer | None]
+"""The answer that an earlier run got to exactly the same question, `origin` set; None where there is none."""
 
 
 def run_suite(
@@ -44,6 +46,7 @@ def run_suite(
     sink: Sink,
     cancel: Cancel,
     on_progress: OnProgress = lambda progress: None,
+    reuse: Reuse = lambda key: None,
 ) -> None:
     """Asks every (case, variant, repeat) that `sink` does not hold yet.
 
@@ -60,6 +63,7 @@ def run_suite(
         sink: keeps the cells.
         cancel: set it to stop within a token; what is missing can be asked later.
         on_progress: called once at the start and after every saved cell.
+        reuse: asked first for every missing cell; what it gives is scored and saved without asking the engine.
 
     Raises:
         UsageError: nothing to ask for, or two cases with one id. EngineError: the engine broke as a whole.
@@ -69,6 +73,7 @@ def run_suite(
     held = sink.done()
     missing = [(case, key) for case, key in keys if key not in held]
     meter = _Meter(total=len(keys), held=len(keys) - len(missing), report=on_progress)
+    missing = list(_ask_rest(missing, reuse, sink, meter, cancel))
     size = CHUNK_CASES * len(variants)
     for start in range(0, len(missing), size):
         if cancel.is_set():
@@ -76,6 +81,21 @@ def run_suite(
         for cell in _answers(engine, missing[start : start + size], decoding, cancel):
             sink.save(cell)
             meter.count(cell)
+
+
+def _ask_rest(
+    missing: Sequence[tuple[Case, CellKey]], reuse: Reuse, sink: Sink, meter: "_Meter", cancel: Cancel
+) -> Iterator[tuple[Case, CellKey]]:
+    """Saves what can be taken over from earlier runs; yields what is left to ask."""
+    for case, key in missing:
+        answer = None if cancel.is_set() else reuse(key)
+        if answer is None:
+            yield case, key
+            continue
+        cell = scored_cell(case, key, answer)
+        sink.save(cell)
+        meter.count(cell)
+    meter.restart()
 
 
 def _check(cases: Sequence[Case], variants: Sequence[str], repeats: int) -> None:
@@ -98,10 +118,14 @@ class _Meter:
         self._began = monotonic()
         report(Progress(held, total, 0, None))
 
+    def restart(self) -> None:
+        """Answers taken over cost nothing and say nothing of the pace to come."""
+        self._held, self._began = self._done, monotonic()
+
     def count(self, cell: Cell) -> None:
         self._done += 1
         self._failed += cell.answer is None
-        pace = (monotonic() - self._began) / (self._done - self._held)
+        pace = (monotonic() - self._began) / max(1, self._done - self._held)
         self._report(Progress(self._done, self._total, self._failed, pace * (self._total - self._done), cell))
 
 
@@ -124,7 +148,7 @@ def _answers(
         if isinstance(event, Done) and event.request_id in open_requests:
             case, key = open_requests.pop(event.request_id)
             if event.answer.finish_reason != "cancelled":
-                yield _scored(case, key, event.answer)
+                yield scored_cell(case, key, event.answer)
         elif isinstance(event, Failed) and event.request_id in open_requests:
             _, key = open_requests.pop(event.request_id)
             if not cancel.is_set():
@@ -142,7 +166,8 @@ def _failure(key: CellKey, reason: str) -> Cell:
     return Cell(key.case_id, key.variant, key.repeat, None, reason)
 
 
-def _scored(case: Case, key: CellKey, answer: Answer) -> Cell:
+def scored_cell(case: Case, key: CellKey, answer: Answer) -> Cell:
+    """The answer with its scores; where scoring itself fails the answer is kept and the error says so."""
     # half a surrogate pair cannot be written as UTF-8; one character for one keeps the evidence positions right
     text = "".join("\ufffd" if "\ud800" <= char <= "\udfff" else char for char in answer.text)
     answer = replace(answer, text=text, variant=key.variant)

@@ -5,6 +5,7 @@ import json
 import platform
 import subprocess
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -27,10 +28,11 @@ def make_spec(
     repeats: int,
     decoding: Decoding,
     demo: bool = False,
+    reuse: bool = True,
 ) -> RunSpec:
     """The record of a run about to begin: cases as they are now, hashes, versions, commit.
 
-    `demo` says that the base is the shipped demo model.
+    `demo` says that the base is the shipped demo model, `reuse` that answers of earlier runs may be taken over.
 
     Raises:
         UsageError: an image of a case cannot be read.
@@ -47,6 +49,18 @@ def make_spec(
         profiles_sha256=profiles_sha256(),
         packages=_packages(receipt),
         commit=_commit(_ROOT),
+        reuse=reuse,
+    )
+
+
+def rescored_spec(spec: RunSpec, run_id: str) -> RunSpec:
+    """The record of a run that scores the answers of run `run_id` anew, by the rules and code of today.
+
+    Cases stay those that were asked; what produced the answers stays as recorded then.
+    """
+    packages = {**spec.packages, "medeval": __version__}
+    return replace(
+        spec, profiles_sha256=profiles_sha256(), packages=packages, commit=_commit(_ROOT), rescored_from=run_id
     )
 
 
@@ -90,8 +104,14 @@ def _differences(spec: RunSpec, receipt: Receipt) -> Iterator[str]:
     for name in spec.variants:
         if name in then and name not in now:
             yield f"缺少版本 {name} / variant {name} is missing"
-        elif then.get(name) != now.get(name):
+        elif then.get(name) != now.get(name) or _stack_changed(before, receipt, name):
             yield f"版本 {name} 的权重已变 / the weights of {name} changed"
+
+
+def _stack_changed(before: Receipt, now: Receipt, name: str) -> bool:
+    """Whether an adapter below the last one changed; runs of older versions did not record those."""
+    then, here = (next((i.stack_sha256 for i in r.variants if i.variant == name), ()) for r in (before, now))
+    return bool(then) and then != here
 
 
 def _notes(spec: RunSpec, receipt: Receipt) -> Iterator[str]:

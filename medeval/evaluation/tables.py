@@ -7,7 +7,8 @@ from functools import partial
 
 from medeval.errors import UsageError
 from medeval.evaluation.records import Cell, RunCase, RunRecord
-from medeval.evaluation.statistics import Comparison, Interval, by_case, compare, compare_all, mean_interval, with_holm
+from medeval.evaluation.sensitivity import Sensitivity, sensitivity
+from medeval.evaluation.statistics import Comparison, Interval, by_case, compare_all, compare_metrics, mean_interval
 from medeval.metrics.profiles import DEFAULT_PROFILE, load_profiles
 
 
@@ -42,6 +43,11 @@ class RunTables:
     speeds: dict[str, float | None]
     """Variant → tokens per second over its answers."""
     comparisons: tuple[Comparison, ...]
+    """Every pair on the profile's number; Holm over the pairs."""
+    metric_comparisons: tuple[Comparison, ...] = ()
+    """Every pair on every metric; Holm over the metrics of a pair."""
+    sensitivity: Sensitivity | None = None
+    """How firmly the ranking stands when the profile's weights change; None for one variant."""
 
     @property
     def cases(self) -> tuple[RunCase, ...]:
@@ -54,18 +60,35 @@ class RunTables:
         return self.run.spec.variants
 
     @property
+    def reused(self) -> dict[str, int]:
+        """Run → how many answers of this one were taken over from it instead of being asked again."""
+        found: dict[str, int] = {}
+        for cell in self.cells:
+            if cell.origin:
+                found[cell.origin] = found.get(cell.origin, 0) + 1
+        return found
+
+    @property
+    def retried(self) -> list[Cell]:
+        """Cells that were asked more than once because the engine failed."""
+        return [cell for cell in self.cells if cell.attempts > 1]
+
+    @property
     def errors(self) -> list[Cell]:
         """Cells that failed, or whose scoring failed."""
         return [cell for cell in self.cells if cell.error is not None]
 
 
-def run_tables(run: RunRecord, cells: Sequence[Cell], profile: str = DEFAULT_PROFILE) -> RunTables:
+def run_tables(
+    run: RunRecord, cells: Sequence[Cell], profile: str = DEFAULT_PROFILE, *, whole: bool = True
+) -> RunTables:
     """Computes all tables of a run.
 
     Args:
         run: as stored.
         cells: in any order.
         profile: which profile makes the one number.
+        whole: False leaves out the comparisons by metric and the sensitivity, which take a second or two.
 
     Raises:
         UsageError: no such profile, with the known ones.
@@ -74,16 +97,27 @@ def run_tables(run: RunRecord, cells: Sequence[Cell], profile: str = DEFAULT_PRO
     known = {key: place for place, key in enumerate(run.spec.keys())}
     kept = sorted((cell for cell in cells if cell.key in known), key=lambda cell: known[cell.key])
     values = profile_values(run, kept, profile)
+    by_metric = metric_values(run, kept)
     return RunTables(
         run=run,
         cells=tuple(kept),
         profile=profile,
         marks=_marks(run, kept, profile),
         means={name: mean_interval(list(found.values())) for name, found in values.items()},
-        metrics=_metric_means(run, kept),
+        metrics=_metric_means(by_metric),
         speeds={name: _speed(kept, name) for name in run.spec.variants},
         comparisons=tuple(compare_all(values)),
+        metric_comparisons=tuple(_by_metric(run.spec.variants, by_metric)) if whole else (),
+        sensitivity=sensitivity(run.spec.variants, kept, profile) if whole else None,
     )
+
+
+def _by_metric(
+    variants: Sequence[str], values: Mapping[str, Mapping[str, Mapping[str, float]]]
+) -> Iterator[Comparison]:
+    for index, a in enumerate(variants):
+        for b in variants[index + 1 :]:
+            yield from compare_metrics(a, b, values)
 
 
 def check_profile(profile: str, cells: Sequence[Cell] = ()) -> None:
@@ -133,13 +167,19 @@ def _mark(group: Sequence[Cell], profile: str) -> Mark:
     )
 
 
-def _metric_means(run: RunRecord, cells: Sequence[Cell]) -> dict[str, dict[str, Interval | None]]:
+def metric_values(run: RunRecord, cells: Sequence[Cell]) -> dict[str, dict[str, dict[str, float]]]:
+    """Metric → variant → case id → value (mean over repeats), for the metrics that scored anything."""
     names = dict.fromkeys(name for cell in cells for name, score in cell.scores.items() if score.value is not None)
-    found: dict[str, dict[str, Interval | None]] = {}
-    for name in names:
-        values = _values(run, cells, partial(_metric_value, name))
-        found[name] = {variant: mean_interval(list(cases.values())) for variant, cases in values.items()}
-    return found
+    return {name: _values(run, cells, partial(_metric_value, name)) for name in names}
+
+
+def _metric_means(
+    values: Mapping[str, Mapping[str, Mapping[str, float]]],
+) -> dict[str, dict[str, Interval | None]]:
+    return {
+        name: {variant: mean_interval(list(cases.values())) for variant, cases in found.items()}
+        for name, found in values.items()
+    }
 
 
 def _metric_value(name: str, cell: Cell) -> float | None:
@@ -150,51 +190,3 @@ def _speed(cells: Sequence[Cell], variant: str) -> float | None:
     answers = [cell.answer for cell in cells if cell.variant == variant and cell.answer is not None]
     seconds = math.fsum(answer.seconds for answer in answers)
     return sum(answer.tokens for answer in answers) / seconds if seconds > 0 else None
-
-
-@dataclass(frozen=True)
-class Against:
-    """This run compared with an earlier one, variant by variant, on the cases that are the same in both."""
-
-    other: RunRecord
-    comparisons: tuple[Comparison, ...]
-    changed_cases: tuple[str, ...]
-    """Ids in both runs whose content or images differ; they are left out."""
-    same_profiles: bool
-
-
-def compare_runs(
-    run: RunRecord, cells: Sequence[Cell], other: RunRecord, other_cells: Sequence[Cell], profile: str
-) -> Against:
-    """Pairs two runs by variant and case; the other run is the reference.
-
-    Raises:
-        UsageError: they share no variant or no case.
-    """
-    mine, theirs = _content(run), _content(other)
-    shared = [case_id for case_id in mine if case_id in theirs]
-    same = {case_id for case_id in shared if mine[case_id] == theirs[case_id]}
-    names = [name for name in run.spec.variants if name in other.spec.variants]
-    if not names or not same:
-        raise UsageError(
-            f"{run.id} 与 {other.id} 没有相同的版本或病例，无法比较"
-            " / the two runs share no variant or no unchanged case"
-        )
-    values, reference = profile_values(run, cells, profile), profile_values(other, other_cells, profile)
-    found = [
-        compare(f"{name}@{other.id}", f"{name}@{run.id}", _only(reference[name], same), _only(values[name], same))
-        for name in names
-    ]
-    changed = tuple(case_id for case_id in shared if case_id not in same)
-    same_profiles = run.spec.profiles_sha256 == other.spec.profiles_sha256
-    return Against(other, tuple(with_holm(found)), changed, same_profiles)
-
-
-def _only(values: Mapping[str, float], case_ids: set[str]) -> dict[str, float]:
-    return {case_id: value for case_id, value in values.items() if case_id in case_ids}
-
-
-def _content(run: RunRecord) -> dict[str, tuple[object, ...]]:
-    # the folder an image lies in, the title and the suites do not change what was asked
-    aside = {"images", "title", "suite", "source"}
-    return {item.case.id: (item.case.model_dump(exclude=aside), item.images_sha256) for item in run.spec.cases}

@@ -1,11 +1,11 @@
-"""Words of the reports in both languages: labels, numbers, and the verdict as a sentence."""
+"""Words of the reports in both languages: labels, numbers, facts. Whole sentences are in `verdicts`."""
 
 from pathlib import PurePath
 from typing import Literal
 
 from medeval.evaluation.records import RunRecord
-from medeval.evaluation.statistics import SMALLEST_N, Comparison, Interval
-from medeval.evaluation.tables import Mark
+from medeval.evaluation.statistics import Interval
+from medeval.evaluation.tables import Mark, RunTables
 
 Lang = Literal["zh", "en"]
 
@@ -44,6 +44,52 @@ WORDS: dict[str, tuple[str, str]] = {
     "veto": ("否决", "veto"),
     "question": ("问题", "Question"),
     "images": ("图像", "Images"),
+    "total": ("总分", "the total"),
+    "by_metric": ("指标上的差别", "Differences by metric"),
+    "by_metric_note": (
+        "每一对版本在各指标上比较，p 值在该对的各指标间做 Holm 校正；其余 {n} 项比较持平。",
+        "Each pair on every metric, p adjusted by Holm over the metrics of the pair; the other {n} are tied.",
+    ),
+    "no_metric": (
+        "没有一项指标分得出高下（{n} 项比较均持平）。",
+        "No metric tells any pair apart ({n} comparisons, all tied).",
+    ),
+    "firmness": ("排序对权重的敏感性", "Does the ranking hold when weights change?"),
+    "regressions": ("退步警示", "Regressions"),
+    "no_regression": ("没有发现退步。", "No regression found."),
+    "tests": ("检验", "Tests"),
+    "title_of_case": ("名称", "Title"),
+    "chart_note": (
+        "条为平均分，细线为 95% 区间；雷达图只画所有版本都有分的指标。",
+        "Bars are means, whiskers 95% intervals; the radar has the metrics that every variant has a score for.",
+    ),
+    "template": ("对话模板", "Chat template"),
+    "reused": ("沿用", "Taken over"),
+    "reused_from": (
+        "{n} 个回答沿用自 {run}（内容完全相同，未重新提问）",
+        "{n} answers from {run} (same content, not asked again)",
+    ),
+    "rescored": ("重新评分", "Rescored"),
+    "rescored_from": (
+        "回答来自 {run}，未重新提问；此处用当前规则重新评分，原得分保留在 {run}",
+        "answers of {run}, nothing asked; scored anew by the rules of now, the old scores stay in {run}",
+    ),
+    "attempts": ("尝试 {n} 次", "{n} attempts"),
+    "retried": ("重试", "Asked again"),
+    "retried_count": ("{n} 个回答因引擎失败而重试过", "{n} cells asked again after an engine failure"),
+    "limits": ("局限", "Limits"),
+    "limit_rules": (
+        "得分来自规则：看得见词、数字、单位和否定，不理解医学；每项指标的说明写明它看不到什么。",
+        "Scores come from rules that see words, numbers, units and negation and do not understand medicine.",
+    ),
+    "limit_cases": (
+        "结论只对这些病例成立；“持平”不是“相同”，而是这些病例分不出。",
+        "Verdicts hold for these cases only; “tied” is not “equal”: these cases cannot tell.",
+    ),
+    "receipt": ("凭据：加载了什么", "Receipt: what was loaded"),
+    "rank": ("秩", "rank"),
+    "tensors": ("张量", "tensors"),
+    "mode": ("方式", "mode"),
     "unscored": ("未评分", "unscored"),
     "against": ("与另一次评测比较", "Against another run"),
     "one_variant": ("只有一个版本，没有可比较的对象。", "Only one variant: nothing to compare."),
@@ -54,8 +100,11 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "demo": ("演示模型：展示流程的小模型，不代表真实医学能力", "demo model: shows the workflow, knows no medicine"),
     "intervals": (
-        "方括号为 95% 区间（按病例重抽样 2000 次）；“–”为未评分，不是零分；失败的回答不计分。",
-        "Brackets: 95% intervals (2000 resamples of cases); “–” is unscored, not zero; failed answers do not count.",
+        "方括号为 95% 区间（按病例重抽样 2000 次，重复归入其病例）；“–”为未评分，不是零分；失败的回答不计分。"
+        "胜负须区间不含 0 且配对置换检验经 Holm 校正后 p≤0.05。",
+        "Brackets: 95% intervals (2000 resamples of cases, repeats kept within their case); “–” is unscored, not zero; "
+        "failed answers do not count. A winner needs an interval without 0 and a paired permutation test with "
+        "Holm-adjusted p ≤ 0.05.",
     ),
     "notice": (
         "medeval 是研究软件，不是医疗器械。",
@@ -64,9 +113,10 @@ WORDS: dict[str, tuple[str, str]] = {
 }
 
 
-def word(key: str, lang: Lang) -> str:
-    """The label `key` in `lang`."""
-    return WORDS[key][0 if lang == "zh" else 1]
+def word(key: str, lang: Lang, **values: object) -> str:
+    """The label `key` in `lang`, its `{name}` places filled from `values`."""
+    text = WORDS[key][0 if lang == "zh" else 1]
+    return text.format(**values) if values else text
 
 
 def number(value: float | None) -> str:
@@ -96,35 +146,6 @@ def mark(found: Mark, lang: Lang) -> str:
     return " ".join(parts)
 
 
-def verdict(found: Comparison, lang: Lang) -> str:
-    """The comparison as one sentence, with its interval, n and p-values."""
-    zh = lang == "zh"
-    if found.n == 0:
-        return (
-            f"{found.b} 与 {found.a}：没有共同评分的病例，无法比较（tied）"
-            if zh
-            else f"{found.b} and {found.a}: no case scored for both, cannot be compared (tied)"
-        )
-    head = {
-        "better": (f"{found.b} 优于 {found.a}", f"{found.b} is better than {found.a}"),
-        "worse": (f"{found.b} 不如 {found.a}", f"{found.b} is worse than {found.a}"),
-        "tied": (f"{found.b} 与 {found.a} 持平（tied）", f"{found.b} and {found.a} are tied"),
-    }[found.verdict][0 if zh else 1]
-    few = ""
-    if found.n < SMALLEST_N:
-        few = f"；病例少于 {SMALLEST_N} 个，无法分辨" if zh else f"; fewer than {SMALLEST_N} cases tell too little"
-    bounds = "" if found.low is None or found.high is None else f" [{found.low:+.2f}, {found.high:+.2f}]"
-    return f"{head}{'：' if zh else ': '}{found.difference:+.2f}{bounds} ({_tests(found, zh)}){few}"
-
-
-def _tests(found: Comparison, zh: bool) -> str:
-    if found.p_sign is None:
-        return f"n={found.n}"
-    name = "符号检验" if zh else "sign test"
-    adjusted = "" if found.p_holm is None else f", Holm p={found.p_holm:.3f}"
-    return f"n={found.n}, {name} p={found.p_sign:.3f}{adjusted}"
-
-
 def facts(run: RunRecord, lang: Lang) -> list[tuple[str, str]]:
     """What a reader must know of a run, as (label, text) lines."""
     spec, receipt, decoding = run.spec, run.spec.receipt, run.spec.decoding
@@ -151,7 +172,19 @@ def facts(run: RunRecord, lang: Lang) -> list[tuple[str, str]]:
     ]
     if spec.demo:
         lines.insert(3, ("base", word("demo", lang)))
+    if spec.rescored_from:
+        lines.append(("rescored", word("rescored_from", lang, run=spec.rescored_from)))
     return [(word(key, lang), text) for key, text in lines]
+
+
+def history(tables: RunTables, lang: Lang) -> list[tuple[str, str]]:
+    """Where answers came from other than being asked once here, as (label, text) lines."""
+    lines = []
+    if not tables.run.spec.rescored_from:
+        lines = [(word("reused", lang), word("reused_from", lang, n=n, run=run)) for run, n in tables.reused.items()]
+    if tables.retried:
+        lines.append((word("retried", lang), word("retried_count", lang, n=len(tables.retried))))
+    return lines
 
 
 def base_name(base: str) -> str:

@@ -15,6 +15,7 @@ from medeval.metrics.score import Score, metric
 
 _LATIN = re.compile(r"[a-z]")
 ENOUGH_FACTS = 5
+_NO_MEASURE = frozenset({"see_doctor", "rest", "lifestyle", "emergency"})
 _GENERAL = frozenset({"rest", "diet", "lifestyle", "exercise", "see_doctor", "history", "safety", "confirm"})
 
 
@@ -66,7 +67,7 @@ def vagueness(case: Case, text: str) -> Score:
     for start, end in list(concrete.values())[:12]:
         marks.good(start, end, "具体内容 / concrete")
     value = min(1.0, len(concrete) / ENOUGH_FACTS) * (1 - min(0.6, 0.12 * len(empty)))
-    value *= 0.3 if reading.is_listing else 1.0
+    value *= reading.worth
     return marks.score(
         value,
         f"具体 {len(concrete)} 项，笼统 {len(empty)} 处 / {len(concrete)} concrete items, {len(empty)} generalities",
@@ -108,7 +109,7 @@ def treatment_specificity(case: Case, text: str) -> Score:
     marks = Marks(reading)
     skip = echoes(case, reading)
     measures, drugs = _advice(reading, skip)
-    distinct = {h.key for h in measures if h.key not in ("see_doctor", "rest", "lifestyle")} | {h.key for h in drugs}
+    distinct = {h.key for h in measures if h.key not in _NO_MEASURE} | {h.key for h in drugs}
     for hit in (*measures, *drugs)[:16]:
         marks.good(hit.start, hit.end, "具体措施 / named measure")
     amounts = times = 0
@@ -122,7 +123,7 @@ def treatment_specificity(case: Case, text: str) -> Score:
             amounts += 1
             marks.good(quantity.start, quantity.end, "量化目标或剂量 / amount")
     value = 0.5 * min(1.0, len(distinct) / 4) + 0.25 * bool(amounts) + 0.25 * bool(times)
-    value *= 0.3 if reading.is_listing else 1.0
+    value *= reading.worth
     return marks.score(
         value,
         f"措施 {len(distinct)}，剂量 {amounts}，时间 {times}"
@@ -144,6 +145,6 @@ def information_density(case: Case, text: str) -> Score:
     latin = len(_LATIN.findall(reading.text)) > length / 2
     density = len(concrete) / max(1.0, length / (400 if latin else 100))
     return marks.score(
-        min(1.0, density / 4) * (0.3 if reading.is_listing else 1.0),
+        min(1.0, density / 4) * reading.worth,
         f"每百字 {density:.1f} 项 / items per 100 characters",
     )

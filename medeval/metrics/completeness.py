@@ -1,27 +1,74 @@
-"""completeness: what the answer must say is said, and what it must not say is not."""
+"""completeness: how far what the answer must say is said, and that what it must not say is not."""
+
+from dataclasses import dataclass
 
 from medeval.cases.schema import AnyOf, Case, Statement
+from medeval.clinical.advice import odd_advice
 from medeval.clinical.entailment import entails
 from medeval.clinical.reading import Reading, Span, read
+from medeval.clinical.support import support
 from medeval.metrics.marks import Marks, echoes
 from medeval.metrics.score import Score, metric
+
+ENTAILED = 0.85
+PARTLY = 0.25
+CONTRADICTED = 0.35
+TURNED, TURNED_MOST = 0.04, 0.2  # what each advice turned on its head costs, and all of them at most
+SHORT = 30  # characters: a key point this short is stated or not
+
+
+@dataclass(frozen=True)
+class Point:
+    """How one key point fares: `value` in [0, 1], whether it counts as stated or contradicted, and where."""
+
+    text: str
+    value: float
+    stated: bool
+    contradicted: bool
+    span: Span
 
 
 def _options(statement: Statement) -> list[str]:
     return list(statement.any) if isinstance(statement, AnyOf) else [statement]
 
 
-def _stated(reading: Reading, statement: Statement, skip: frozenset[int], banned: bool) -> tuple[str, Span] | None:
+def judge_point(reading: Reading, statement: Statement, question: str, skip: frozenset[int]) -> Point:
+    """The best-supported wording of a key point; stated in full earns 0.85 to 1, partly its graded support."""
+    best: Point | None = None
     for option in _options(statement):
-        span = entails(reading, option, skip, conditional=not banned, strict=banned)
+        graded = support(reading, option, question, skip)
+        span = entails(reading, option, skip)
+        if span:
+            point = Point(option, 1.0 if len(option) <= SHORT else ENTAILED + (1 - ENTAILED) * graded.degree, True, False, span)
+        else:
+            opposed = graded.contradiction >= CONTRADICTED and graded.contradiction > graded.degree
+            point = Point(option, ENTAILED * graded.degree, False, opposed, graded.span)
+        if best is None or point.value > best.value:
+            best = point
+    assert best is not None  # a statement has at least one wording
+    return best
+
+
+def _banned(reading: Reading, statement: Statement, skip: frozenset[int]) -> tuple[str, Span] | None:
+    for option in _options(statement):
+        span = entails(reading, option, skip, conditional=False, strict=True)
         if span:
             return option, span
     return None
 
 
+def _mark(marks: Marks, point: Point) -> None:
+    if point.stated:
+        marks.good(*point.span, f"要点 / key point: {point.text}")
+    elif point.contradicted:
+        marks.bad(*point.span, f"与要点相反 / contradicts the key point: {point.text}")
+    elif point.value >= PARTLY:
+        marks.add(*point.span, "note", f"部分提到 {point.value:.0%} / partly said: {point.text}")
+
+
 @metric(name="completeness", zh="完整性", en="Completeness", seed="完整性评分：是否遗漏关键信息")
 def completeness(case: Case, text: str) -> Score:
-    """Share of must_have stated, halved for every must_not asserted; 1 before halving where no must_have is listed."""
+    """Mean support of the must_have statements, halved for every must_not asserted; 1 where no must_have is listed."""
     wanted, banned = case.expect.must_have, case.expect.must_not
     if not wanted and not banned:
         return Score.unscored("病例没有列出要点 / the case lists no key points")
@@ -30,21 +77,31 @@ def completeness(case: Case, text: str) -> Score:
         return Score(0.0, "没有回答 / no answer")
     marks = Marks(reading)
     skip = echoes(case, reading)
-    missing, asserted = [], []
-    for statement in wanted:
-        found = _stated(reading, statement, skip, banned=False)
-        if found:
-            marks.good(*found[1], f"要点 / key point: {found[0]}")
-        else:
-            missing.append(_options(statement)[0])
+    points = [judge_point(reading, statement, case.prompt, skip) for statement in wanted]
+    for point in sorted(points, key=lambda p: (not p.stated, not p.contradicted)):
+        _mark(marks, point)
+    asserted = []
     for statement in banned:
-        found = _stated(reading, statement, skip, banned=True)
+        found = _banned(reading, statement, skip)
         if found:
             marks.bad(*found[1], f"不应出现 / must not be said: {found[0]}")
             asserted.append(found[0])
-    value = (len(wanted) - len(missing)) / len(wanted) if wanted else 1.0
-    value *= 0.5 ** len(asserted) * (0.3 if reading.is_listing else 1.0)
-    parts = [f"要点 {len(wanted) - len(missing)}/{len(wanted)} / key points"]
+    value = sum(point.value for point in points) / len(points) if points else 1.0
+    turned = [span for span in odd_advice(reading) if reading.sentence_at(span[0]).start not in skip]
+    for span in turned:
+        marks.bad(*span, "与常理相反的建议 / advice turned on its head")
+    value *= 1 - min(TURNED_MOST, TURNED * len(turned))
+    value *= 0.5 ** len(asserted) * reading.worth
+    return marks.score(value, _reason(points, asserted))
+
+
+def _reason(points: list[Point], asserted: list[str]) -> str:
+    parts = [f"要点 {sum(p.stated for p in points)}/{len(points)} / key points"] if points else ["要点 0/0 / key points"]
+    partly = [p.text for p in points if not p.stated and not p.contradicted and p.value >= PARTLY]
+    missing = [p.text for p in points if not p.stated and not p.contradicted and p.value < PARTLY]
+    opposed = [p.text for p in points if p.contradicted]
+    parts += [f"部分 / partly: {'；'.join(partly)}"] if partly else []
     parts += [f"缺少 / missing: {'；'.join(missing)}"] if missing else []
+    parts += [f"相反 / contradicted: {'；'.join(opposed)}"] if opposed else []
     parts += [f"不应出现 / must not: {'；'.join(asserted)}"] if asserted else []
-    return marks.score(value, "。".join(parts))
+    return "。".join(parts)

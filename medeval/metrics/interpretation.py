@@ -147,5 +147,5 @@ def data_interpretation(case: Case, text: str) -> Score:
         return Score.unscored("本例不要求解读数值，回答也未解读 / no figure had to be interpreted, none was")
     value = sum(values) / len(values) if values else 0.0
     return marks.score(
-        value * (0.3 if reading.is_listing else 1.0), "；".join(reasons) or "正常项判断正确 / normal rows right"
+        value * reading.worth, "；".join(reasons) or "正常项判断正确 / normal rows right"
     )

@@ -1,5 +1,6 @@
 """Evidence as it is collected: places in evened-out text become places in the answer as given."""
 
+import re
 from functools import lru_cache
 
 from medeval.cases.schema import Case
@@ -7,6 +8,12 @@ from medeval.clinical.reading import Reading, read
 from medeval.metrics.score import Evidence, EvidenceKind, Score
 
 _PUNCTUATION = str.maketrans("", "", " ，,。；;：:！!？?、.“”\"'()（）\n\t")
+
+_GRADES_ITSELF = re.compile(
+    r"^\W*(?:得分|评分|打分|总分|满分|自评|(?:overall |final )?(?:score|rating|grade))\s?(?:为|是|of|is)?\s?[::]?\s?[\d满f]"
+    r"|要点(?:均|都|全部)已|all key points are (?:met|covered)"
+)
+MOSTLY = 0.6
 
 
 class Marks:
@@ -37,16 +44,31 @@ class Marks:
 
 
 def echoes(case: Case, reading: Reading) -> frozenset[int]:
-    """Starts of sentences that only repeat the question: no metric rewards them."""
+    """Starts of sentences that no metric rewards: they repeat the question or grade the answer itself.
+
+    An answer that is mostly question counts as nothing else.
+    """
     return _echoes(case.prompt, reading)
+
+
+@lru_cache(maxsize=512)
+def _asked(prompt: str) -> str:
+    return read(prompt).text.translate(_PUNCTUATION)
 
 
 @lru_cache(maxsize=1024)
 def _echoes(prompt: str, reading: Reading) -> frozenset[int]:
-    asked = read(prompt).text.translate(_PUNCTUATION)
+    asked = _asked(prompt)
     found = set()
+    repeated = total = 0
     for sentence in reading.sentences:
         plain = sentence.text.translate(_PUNCTUATION)
-        if len(plain) >= 6 and plain in asked:
+        total += len(plain)
+        inside = plain in asked
+        repeated += len(plain) if inside else 0
+        if (len(plain) >= 6 and inside) or _GRADES_ITSELF.search(sentence.text):
             found.add(sentence.start)
+            repeated += 0 if inside else len(plain)
+    if repeated > MOSTLY * total:
+        return frozenset(sentence.start for sentence in reading.sentences)
     return frozenset(found)

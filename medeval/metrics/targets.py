@@ -14,6 +14,7 @@ from medeval.clinical.reading import Reading, read
 from medeval.clinical.units import canonical
 from medeval.errors import UsageError
 
+DESCRIPTION = 200  # Chinese characters; three times as many Latin ones
 GLUCOSE = frozenset({"fasting_glucose", "postprandial_glucose", "random_glucose", "glucose"})
 
 
@@ -147,10 +148,17 @@ def meanings_of(case: Case) -> tuple[Meaning, ...]:
     return tuple(found)
 
 
+def is_description(prompt: str) -> bool:
+    """Whether a prompt is a whole case report, of which the question asks only a part."""
+    return len(prompt) > (DESCRIPTION if any(c >= "\u3400" for c in prompt[:200]) else 3 * DESCRIPTION)
+
+
 def is_asked(case: Case, target: Target) -> bool:
     """Whether an answer has to speak of the figure: no key points are listed, or one of them is about its meaning."""
-    if target.row is not None or not case.expect.must_have or not target.values:
+    if target.row is not None or not target.values:
         return True
+    if not case.expect.must_have:
+        return not is_description(case.prompt)
     words = {label for i in interpret(case.facts, None) if i.quantity == target.quantity for label in i.labels}
     good = {i.direction for i in interpret(case.facts, None) if i.quantity == target.quantity}
     for statement in case.expect.must_have:

@@ -118,5 +118,5 @@ def term_accuracy(case: Case, text: str) -> Score:
         marks.bad(start, end, note)
     need = min(ENOUGH_TERMS, len(groups))
     met = sum(bool(group & used) for group in groups)
-    value = min(1.0, met / need) * 0.6 ** len(slips) * (0.3 if reading.is_listing else 1.0)
+    value = min(1.0, met / need) * 0.6 ** len(slips) * reading.worth
     return marks.score(value, f"术语 {met}/{need}，误用 {len(slips)} / terms {met} of {need}, slips {len(slips)}")

@@ -18,7 +18,6 @@ from medeval.cases.load import CaseBook, load_cases
 from medeval.cases.schema import Case, Turn
 from medeval.engines.contract import (
     Answer,
-    BaseRef,
     Decoding,
     Done,
     Engine,
@@ -27,16 +26,20 @@ from medeval.engines.contract import (
     Request,
     Token,
 )
-from medeval.engines.open import make_engine
 from medeval.engines.prompts import messages_for
 from medeval.errors import UsageError
+from medeval.services.resident import Resident
 from medeval.settings import Settings
 
 if TYPE_CHECKING:
     from medeval.evaluation.records import RunRecord
     from medeval.evaluation.run import Progress
     from medeval.metrics.composite import ScoreSheet
+    from medeval.ocr.report import Report
+    from medeval.ocr.words import Reader
+    from medeval.services.reviewing import Reviewing
     from medeval.store import Store
+    from medeval.store.jobs import Jobs
 
 
 @dataclass(frozen=True)
@@ -57,9 +60,9 @@ class Services:
 
     def __init__(self, settings: Settings, engine: Engine | None = None) -> None:
         self.settings = settings
-        self._engine = engine
-        self._receipt: Receipt | None = None
-        self._lock = Lock()
+        self._resident = Resident(settings, engine)
+        self._readers: dict[str, Reader] = {}
+        self._reading = Lock()
 
     @cached_property
     def cases(self) -> CaseBook:
@@ -77,6 +80,20 @@ class Services:
         from medeval.store import Store
 
         return Store(self.settings.home)
+
+    @cached_property
+    def jobs(self) -> "Jobs":
+        """Background work: train, evaluate, fuse. The pages call `start()` on it, commands tick it themselves."""
+        from medeval.store.jobs import Jobs
+
+        return Jobs(self.store, self.settings)
+
+    @cached_property
+    def reviewing(self) -> "Reviewing":
+        """Blind reviews."""
+        from medeval.services.reviewing import Reviewing
+
+        return Reviewing(self)
 
     def variants(self) -> dict[str, Variant]:
         """Every variant of the adapter folder, base first; of recorded answers those that the file names."""
@@ -99,22 +116,12 @@ class Services:
 
     def receipt(self) -> Receipt:
         """Opens the engine with all variants if it is not open yet, and says what was loaded."""
-        with self._lock:
-            if self._receipt is None:
-                engine = self._engine or make_engine(self.settings.engine)
-                base = BaseRef(self.settings.base, offline=self.settings.offline)
-                # recorded answers name their own variants, adapters on disk have no part in them
-                recorded = self.settings.engine == "recorded"
-                self._receipt = engine.open(base, [] if recorded else list(self.variants().values()))
-                self._engine = engine
-            return self._receipt
+        return self._resident.receipt()
 
     @property
     def engine(self) -> Engine:
         """The opened engine."""
-        self.receipt()
-        assert self._engine is not None
-        return self._engine
+        return self._resident.engine()
 
     def ask(
         self,
@@ -142,15 +149,21 @@ class Services:
                     decoding or Decoding())
             for variant in picked
         ]
-        for event in self.engine.generate(requests, cancel or Cancel()):
-            if isinstance(event, Done):
-                answer = event.answer
-                yield Scored(event.request_id, answer.variant, answer, self.score(case, answer.text))
-            else:
-                yield event
+        with self._resident.using() as engine:
+            for event in engine.generate(requests, cancel or Cancel()):
+                if isinstance(event, Done):
+                    answer = event.answer
+                    yield Scored(event.request_id, answer.variant, answer, self.score(case, answer.text))
+                else:
+                    yield event
 
-    def create_run(self, suite: str, variants: Sequence[str], repeats: int, decoding: Decoding) -> str:
+    def create_run(
+        self, suite: str, variants: Sequence[str], repeats: int, decoding: Decoding, *, reuse: bool = True,
+        run_id: str | None = None,
+    ) -> str:
         """Stores what is to be asked, with hashes, versions and the receipt; `continue_run` then asks it.
+
+        `reuse` lets answers of earlier runs to exactly the same question be taken over.
 
         Raises:
             UsageError: an unknown suite or variant, or an image that cannot be read.
@@ -160,7 +173,8 @@ class Services:
         names = [variant.name for variant in self.pick_variants(variants)]
         cases = self.cases.suite(suite)
         demo = self.settings.is_demo and self.settings.engine != "recorded"
-        return self.store.create_run(make_spec(suite, cases, self.receipt(), names, repeats, decoding, demo))
+        spec = make_spec(suite, cases, self.receipt(), names, repeats, decoding, demo, reuse)
+        return self.store.create_run(spec, run_id)
 
     def continue_run(
         self,
@@ -183,6 +197,7 @@ class Services:
         """
         from medeval.evaluation.run import run_suite
         from medeval.evaluation.spec import check_same
+        from medeval.services.evaluating import reuse_of
 
         record = self.store.run(run_id)
         spec = record.spec
@@ -191,11 +206,25 @@ class Services:
                 for note in check_same(spec, self.receipt()):
                     on_note(note)
                 cases = [item.case for item in spec.cases]
-                run_suite(self.engine, cases, spec.variants, spec.repeats, spec.decoding, sink, cancel, on_progress)
+                with self._resident.using() as engine:
+                    run_suite(engine, cases, spec.variants, spec.repeats, spec.decoding, sink, cancel, on_progress,
+                              reuse_of(self.store, record))
             record = self.store.run(run_id)
         if record.answered + record.failed == spec.total:
             self.store.finish_run(run_id)
         return self.store.run(run_id)
+
+    def refresh(self) -> bool:
+        """Opens the engine anew where adapters came or went and nobody is being answered; whether it did."""
+        return self._resident.refresh()
+
+    def resident_bytes(self) -> int:
+        """Memory that the loaded model holds and `release` would give back; 0 where none is loaded."""
+        return self._resident.size()
+
+    def release(self) -> None:
+        """Frees the model; it is loaded again when it is next needed."""
+        self._resident.release()
 
     def score(self, case: Case, text: str) -> "ScoreSheet":
         """All metrics and profiles for one answer; no model is loaded."""
@@ -211,12 +240,27 @@ class Services:
         """
         return intake(source, self.settings.prepare_home() / "images")
 
+    def read_report(self, source: Path, engine: str = "rapidocr") -> "Report":
+        """Reads a lab-report photo; it is decoded like any upload.
+
+        Raises:
+            ImageError: not a usable image. UsageError, MissingPackageError: no such OCR engine here.
+        """
+        from medeval.ocr.report import read_file
+        from medeval.ocr.words import make_reader
+
+        with self._reading:
+            if engine not in self._readers:
+                self._readers[engine] = make_reader(engine)
+            return read_file(self.intake(source).path, self._readers[engine])
+
     def close(self) -> None:
         """Frees the model and closes the store."""
-        with self._lock:
-            if self._engine is not None:
-                self._engine.close()
-            self._receipt = None
+        self._resident.release()
+        jobs = self.__dict__.pop("jobs", None)
+        if jobs is not None:
+            jobs.close()
+        self.__dict__.pop("reviewing", None)
         store = self.__dict__.pop("store", None)
         if store is not None:
             store.close()

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DatabaseError
 
 from medeval.errors import StoreError
 
-HEAD = "0001"
+HEAD = "0003"
 """The newest schema version; kept here so that opening an up-to-date file does not import Alembic."""
 
 BUSY_SECONDS = 10.0

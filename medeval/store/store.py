@@ -32,6 +32,7 @@ from medeval.evaluation.records import (
     to_plain,
 )
 from medeval.store.database import BUSY_SECONDS, Database
+from medeval.store.owner import alive, started
 from medeval.store.tables import cells, exchanges, runs
 
 _ID_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -54,19 +55,34 @@ class Store:
     def __init__(self, home: Path, busy_seconds: float = BUSY_SECONDS) -> None:
         self._database = Database(home / "medeval.sqlite", busy_seconds)
 
+    @property
+    def database(self) -> Database:
+        """The file, for the parts of the store that have tables of their own."""
+        return self._database
+
     def close(self) -> None:
         """Closes the file; may be called twice."""
         self._database.close()
 
-    def create_run(self, spec: RunSpec) -> str:
-        """Stores what is going to be asked and returns the new run's id, such as `20261122-2215-k3f9`."""
-        now = datetime.now(UTC)
+    @staticmethod
+    def new_run_id() -> str:
+        """A fresh id, such as `20261122-2215-k3f9`."""
         tail = "".join(secrets.choice(_ID_LETTERS) for _ in range(4))
-        run_id = f"{now:%Y%m%d-%H%M}-{tail}"
+        return f"{datetime.now(UTC):%Y%m%d-%H%M}-{tail}"
+
+    def create_run(self, spec: RunSpec, run_id: str | None = None) -> str:
+        """Stores what is going to be asked and returns the run's id: `run_id`, or a new one."""
+        now = datetime.now(UTC)
+        run_id = run_id or self.new_run_id()
         row = {"id": run_id, "created": now.isoformat(timespec="seconds"), "spec": _dump(to_plain(spec))}
         with self._database.writing() as connection:
             connection.execute(insert(runs).values(**row))
         return run_id
+
+    def has_run(self, run_id: str) -> bool:
+        """Whether there is a run of that id."""
+        with self._database.reading() as connection:
+            return connection.execute(select(runs.c.id).where(runs.c.id == run_id)).first() is not None
 
     def run(self, run_id: str) -> RunRecord:
         """The run called `run_id`.
@@ -93,6 +109,13 @@ class Store:
             rows = connection.execute(select(cells).where(cells.c.run_id == run_id)).all()
         found = [_cell(row._mapping) for row in rows]
         return sorted(found, key=lambda cell: (order.get(cell.key, len(order)), cell.key))
+
+    def cell(self, run_id: str, key: CellKey) -> Cell | None:
+        """One cell of a run, or None where it is not there yet."""
+        at = {"run_id": run_id, "case_id": key.case_id, "variant": key.variant, "repeat": key.repeat}
+        with self._database.reading() as connection:
+            row = connection.execute(select(cells).filter_by(**at)).first()
+        return None if row is None else _cell(row._mapping)
 
     def sink(self, run_id: str) -> "RunSink":
         """Where the loop saves; use as `with store.sink(run_id) as sink`, which claims the run for this process."""
@@ -138,12 +161,12 @@ class RunSink:
     def __enter__(self) -> "RunSink":
         with self._database.writing() as connection:
             row = connection.execute(select(runs).where(runs.c.id == self.run_id)).one()
-            if _owner_alive(row.owner_pid, row.owner_started):
+            if alive(row.owner_pid, row.owner_started):
                 raise StoreError(
                     f"评测 {self.run_id} 正由进程 {row.owner_pid} 进行：请等它结束或先停止它"
                     f" / the run is being worked on by process {row.owner_pid}: wait for it or stop it"
                 )
-            mine = {"owner_pid": os.getpid(), "owner_started": _started(os.getpid()), "finished": None}
+            mine = {"owner_pid": os.getpid(), "owner_started": started(os.getpid()), "finished": None}
             connection.execute(update(runs).where(runs.c.id == self.run_id).values(**mine))
         return self
 
@@ -197,7 +220,7 @@ def _runs_query() -> Any:
 
 def _record(row: Row[Any]) -> RunRecord:
     spec = spec_from(json.loads(row.spec))
-    status: RunStatus = "running" if _owner_alive(row.owner_pid, row.owner_started) else "interrupted"
+    status: RunStatus = "running" if alive(row.owner_pid, row.owner_started) else "interrupted"
     if row.finished is not None:
         status = "done"
     return RunRecord(row.id, spec, row.created, row.finished, status, row.answered, row.failed)
@@ -227,22 +250,3 @@ def _dump(plain: Any) -> str:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _started(pid: int) -> float:
-    import psutil
-
-    return float(psutil.Process(pid).create_time())
-
-
-def _owner_alive(pid: int | None, started: float | None) -> bool:
-    if pid is None or started is None:
-        return False
-    import psutil
-
-    try:
-        process = psutil.Process(pid)
-        # a reused pid starts later; five seconds allow for a corrected clock
-        return process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - started) < 5.0
-    except psutil.NoSuchProcess:
-        return False

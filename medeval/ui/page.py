@@ -11,11 +11,18 @@ from medeval.ui.about import about_html
 from medeval.ui.compare import build_compare
 from medeval.ui.compare_events import PRIVATE, CompareEvents, Wires
 from medeval.ui.desk import Desk
+from medeval.ui.evaluate import build_evaluate
 from medeval.ui.labels import Labels
+from medeval.ui.review import build_review
 from medeval.ui.text import Lang
+from medeval.ui.train import build_train
 
 Build = Callable[[Desk, Labels, gr.Radio, gr.Tab], None]
-TABS: tuple[tuple[str, Build], ...] = ()
+TABS: tuple[tuple[str, Build], ...] = (
+    ("evaluate", build_evaluate),
+    ("review", build_review),
+    ("train", build_train),
+)
 """Tabs between Compare and About. A builder draws into the open tab and wires its own events: `switch.change`
 re-renders in the other language, `tab.select` refreshes."""
 

@@ -126,6 +126,7 @@ def make_app(services: Services) -> "FastAPI":
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
     from medeval.ui.desk import Desk
+    from medeval.ui.review_routes import add_review_routes
 
     settings = services.settings
     desk = Desk(services)
@@ -144,6 +145,7 @@ def make_app(services: Services) -> "FastAPI":
         app.add_middleware(Password, user=settings.user, password=settings.password.get_secret_value())
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts)
     _add_routes(app, desk)
+    add_review_routes(app, services)
     return _mount(app, desk)
 
 
@@ -151,8 +153,11 @@ def _add_routes(app: "FastAPI", desk: "Desk") -> None:
     from fastapi import HTTPException, Response
     from fastapi.responses import FileResponse
 
+    from medeval.ui.evaluate_export import add_report_route
     from medeval.ui.export import MEDIA, exported
     from medeval.ui.looks import look_for
+
+    add_report_route(app, desk.services)
 
     @app.get("/image/{name}")
     def image(name: str) -> Response:

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from medeval.ui import text_evaluate, text_review, text_train
+
 Lang = Literal["zh", "en"]
 
 TEXT: dict[str, tuple[str, str]] = {
@@ -167,7 +169,11 @@ TEXT: dict[str, tuple[str, str]] = {
     "about_version": ("版本号 {version} · MIT 许可", "Version {version} · MIT licence"),
 }
 
-PARTS: tuple[dict[str, tuple[str, str]], ...] = ()
+PARTS: tuple[dict[str, tuple[str, str]], ...] = (
+    text_evaluate.TEXT,
+    text_review.TEXT,
+    text_train.TEXT,
+)
 """Words of the further tabs, each in its own `text_<tab>.py`."""
 for part in PARTS:
     TEXT.update(part)

@@ -114,7 +114,7 @@ def test_resume_uses_the_cases_of_the_first_time(answers: Path, cases: Path) -> 
 def test_run_writes_reports(answers: Path, tmp_path: Path) -> None:
     run_id = run_id_of(medeval("run", "--recorded", answers, "--out", tmp_path / "out" / "deep"))
     assert {file.name for file in (tmp_path / "out" / "deep").iterdir()} == {
-        f"{run_id}.{fmt}" for fmt in ("md", "csv", "json", "html")
+        f"{run_id}.{fmt}" for fmt in ("md", "csv", "json", "html", "xlsx")
     }
 
 

@@ -17,7 +17,7 @@ from medeval.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 MEDEVAL = [sys.executable, "-m", "medeval"]
-CASES = 400
+CASES = 60
 HEAVY = {"torch", "transformers", "gradio", "peft", "mlx", "pandas", "scipy", "sqlalchemy", "numpy"}
 
 
@@ -67,17 +67,21 @@ def test_text_is_utf8_in_any_locale(locale: dict[str, str]) -> None:
     assert json.loads(done.stdout)["id"] == "患者😀" and "患者😀" in done.stdout
 
 
+WAITING_RUN = Path(__file__).parent / "waiting_run.py"
+STORED = 10
+
+
 def begin(answers: Path) -> "tuple[subprocess.Popen[str], str]":
-    """A run under way: some answers are in the store, many are not."""
+    """A run that stands still in its middle: ten answers are in the store, many are not."""
     worker = subprocess.Popen(
-        [*MEDEVAL, "run", "--recorded", str(answers)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        encoding="utf-8",
+        [sys.executable, str(WAITING_RUN), "run", "--recorded", str(answers)], stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, encoding="utf-8",
     )  # fmt: skip
     assert worker.stderr is not None
     words = worker.stderr.readline().split()
     assert words[0] == "RUN_ID"
-    deadline = time.monotonic() + 30
-    while stored(words[1]) < 5:
+    deadline = time.monotonic() + 60
+    while stored(words[1]) < STORED:
         assert worker.poll() is None and time.monotonic() < deadline
         time.sleep(0.02)
     return worker, words[1]
@@ -99,7 +103,7 @@ def test_ctrl_c_leaves_a_run_that_resumes(answers: Path, number: signal.Signals)
     out, err = worker.communicate(timeout=30)
     assert (worker.returncode, out.strip()) == (1, run_id)
     assert f"medeval run --resume {run_id}" in err and "Traceback" not in err
-    assert 5 <= stored(run_id) < 2 * CASES
+    assert stored(run_id) == STORED
     done = medeval("run", "--recorded", answers, "--resume", run_id)
     assert (done.returncode, done.stdout.strip(), stored(run_id)) == (0, run_id, 2 * CASES)
 
@@ -109,7 +113,7 @@ def test_a_killed_run_resumes_by_the_id_it_printed_first(answers: Path) -> None:
     worker, run_id = begin(answers)
     worker.kill()
     worker.communicate()
-    assert 5 <= stored(run_id) < 2 * CASES
+    assert stored(run_id) == STORED
     done = medeval("run", "--recorded", answers, "--resume", run_id)
     assert done.returncode == 0 and stored(run_id) == 2 * CASES
     cells = json.loads(medeval("report", run_id, "--format", "json").stdout)["cells"]

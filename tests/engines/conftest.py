@@ -4,17 +4,19 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
+from backends import BACKENDS, make_row_engine
 from tiny_models import KINDS, Kind, build_adapter, build_base, to_mlx
 
 from medeval.adapters.catalogue import find_variants
 from medeval.engines.contract import BaseRef
-from medeval.engines.torch import TorchEngine
+from medeval.engines.worker import RowEngine
 
 # On busy cores several threads wait for each other at every tiny matmul.
 torch.set_num_threads(1)
@@ -44,10 +46,15 @@ def kind(request: pytest.FixtureRequest) -> Kind:
     return request.param
 
 
+@pytest.fixture(scope="module", params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def engine(tiny: Callable[[Kind], Path], kind: Kind) -> Iterator[TorchEngine]:
+def engine(tiny: Callable[[Kind], Path], kind: Kind, backend: str) -> Iterator[RowEngine[Any]]:
     root = tiny(kind)
-    engine = TorchEngine()
+    engine = make_row_engine(backend)
     engine.open(BaseRef(str(root / "base")), list(find_variants(root / "adapters").values()))
     yield engine
     engine.close()

@@ -7,20 +7,24 @@ from threading import Event as Cancel
 from threading import Thread
 
 import pytest
-from tiny_models import Kind
+from backends import BACKENDS, make_row_engine, quantised
+from tiny_models import KINDS, Kind
 
 from medeval.adapters.catalogue import find_variants
 from medeval.adapters.variant import Variant
 from medeval.engines.contract import BaseRef, Decoding, Done, Engine, Event, Failed, Message, Request, Token
 from medeval.engines.recorded import RecordedEngine
-from medeval.engines.torch import TorchEngine
+from medeval.engines.worker import RowEngine
 from medeval.errors import EngineError
 
 NAMES = ("base", "v1", "v2", "v3")
 QUESTIONS = ("血压140/90，需要担心吗？", "空腹血糖7.2", "hello")
 
 
-@pytest.fixture(scope="module", params=["torch-text", "torch-vl", "torch-moe", "recorded"])
+ROW_ENGINES = [f"{backend}-{kind}" for backend in BACKENDS for kind in KINDS]
+
+
+@pytest.fixture(scope="module", params=[*ROW_ENGINES, "mlx-vl4", "recorded"])
 def any_engine(request, tiny: Callable[[Kind], Path], tmp_path_factory) -> Iterator[Engine]:
     if request.param == "recorded":
         file = tmp_path_factory.mktemp("recorded") / "answers.jsonl"
@@ -29,9 +33,11 @@ def any_engine(request, tiny: Callable[[Kind], Path], tmp_path_factory) -> Itera
         engine: Engine = RecordedEngine(file)
         engine.open(BaseRef(""), [Variant(n) for n in NAMES])
     else:
-        root = tiny(request.param.removeprefix("torch-"))
-        engine = TorchEngine()
-        engine.open(BaseRef(str(root / "base")), list(find_variants(root / "adapters").values()))
+        backend, _, kind = request.param.partition("-")
+        engine = make_row_engine(backend)
+        root = tiny(kind.removesuffix("4"))
+        base = quantised(root / "base", tmp_path_factory.mktemp("quantised"), 4) if kind == "vl4" else root / "base"
+        engine.open(BaseRef(str(base)), list(find_variants(root / "adapters").values()))
     yield engine
     engine.close()
     engine.close()
@@ -106,7 +112,7 @@ def test_unknown_variant_fails_and_the_rest_goes_on(any_engine: Engine) -> None:
 
 
 def test_receipt_names_every_variant(any_engine: Engine) -> None:
-    if isinstance(any_engine, TorchEngine):
+    if isinstance(any_engine, RowEngine):
         receipt = any_engine.opened.receipt
         modes = {v.variant: v.mode for v in receipt.variants}
         assert modes == {"base": "base", "v1": "batched", "v2": "batched", "v2mlx": "batched", "v3": "batched"}
@@ -139,17 +145,17 @@ def test_a_caller_that_goes_away_stops_its_rows(any_engine: Engine) -> None:
     assert len(ends(list(any_engine.generate(ask(1), Cancel())))) == 4
 
 
-@pytest.mark.parametrize(
-    "make", [TorchEngine, lambda: RecordedEngine(Path("nowhere.jsonl"))], ids=["torch", "recorded"]
-)
-def test_a_missing_base_is_one_sentence(make: Callable[[], Engine], tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [*BACKENDS, "recorded"])
+def test_a_missing_base_is_one_sentence(name: str, tmp_path: Path) -> None:
+    engine = RecordedEngine(Path("nowhere.jsonl")) if name == "recorded" else make_row_engine(name)
     with pytest.raises(EngineError) as error:
-        make().open(BaseRef(str(tmp_path / "nowhere")), [])
+        engine.open(BaseRef(str(tmp_path / "nowhere")), [])
     assert len(str(error.value).splitlines()) == 1
 
 
-def test_closing_ends_those_who_wait(tiny: Callable[[Kind], Path]) -> None:
-    engine = TorchEngine()
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_closing_ends_those_who_wait(tiny: Callable[[Kind], Path], backend: str) -> None:
+    engine = make_row_engine(backend)
     engine.open(BaseRef(str(tiny("text") / "base")), [Variant("base")])
     stream = engine.generate([Request("a", "0", "base", (Message("user", "hi"),), Decoding(max_tokens=1900))], Cancel())
     next(stream)
@@ -159,8 +165,9 @@ def test_closing_ends_those_who_wait(tiny: Callable[[Kind], Path]) -> None:
         next(engine.generate([Request("a", "0", "base", (Message("user", "hi"),))], Cancel()))
 
 
-def test_answers_end_at_the_models_length(tiny: Callable[[Kind], Path]) -> None:
-    engine = TorchEngine(ignore_stop=True)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_answers_end_at_the_models_length(tiny: Callable[[Kind], Path], backend: str) -> None:
+    engine = make_row_engine(backend, ignore_stop=True)
     engine.open(BaseRef(str(tiny("text") / "base")), [Variant("base")])
     texts = {"long": "x" * 2000, "too long": "x" * 2100}
     requests = [Request(k, k, "base", (Message("user", t),), Decoding(max_tokens=500)) for k, t in texts.items()]

@@ -9,12 +9,19 @@ import pytest
 from medeval.adapters.variant import Variant
 from medeval.engines.contract import BaseRef, Done, Failed, Message, Request
 from medeval.engines.open import make_engine
-from medeval.engines.recorded import RecordedEngine
+from medeval.engines.recorded import RecordedEngine, read_recordings
 from medeval.errors import EngineError, UsageError
 
 
 def request(case: str, variant: str) -> Request:
     return Request(f"{case}/{variant}", case, variant, (Message("user", "?"),))
+
+
+def test_a_line_separator_inside_an_answer_is_no_new_line(tmp_path: Path) -> None:
+    file = tmp_path / "x.jsonl"
+    text = "第一段\u2028第二段\x85\u2029"
+    file.write_text(json.dumps({"case": "a", "variant": "v1", "answer": text}, ensure_ascii=False) + "\r\n", "utf-8")
+    assert read_recordings(file)["a", "v1"].answer == text
 
 
 def test_plays_answers_errors_and_gaps(tmp_path: Path) -> None:

@@ -4,15 +4,16 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from test_batching import TEXTS, answers, image, requests_for, shown
+from backends import BACKENDS, make_row_engine
+from test_batching import TEXTS, answers, image, requests_for, seen_by_transformers, shown
 from tiny_models import build_adapter, build_base
 
 from medeval.adapters.catalogue import find_variants
 from medeval.adapters.fingerprint import base_fingerprint
 from medeval.engines.contract import BaseRef, Failed, Message, Request
-from medeval.engines.torch import TorchEngine
 
 VISION = r".*visual\.(blocks\.\d+\.(attn\.(qkv|proj)|mlp\.linear_fc1)|merger\.linear_fc2)"
 KINDS = {
@@ -35,8 +36,8 @@ def root(tiny, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def switching(root: Path):
-    engine = TorchEngine()
+def switching(root: Path, backend: str):
+    engine = make_row_engine(backend)
     engine.receipt = engine.open(BaseRef(str(root / "base")), list(find_variants(root / "adapters").values()))
     yield engine
     engine.close()
@@ -51,9 +52,16 @@ def test_the_receipt_says_what_is_switched_and_why(switching) -> None:
         assert badges[name].logit_change > 0
 
 
+def weights_of(base) -> dict[str, np.ndarray]:
+    if hasattr(base, "tree"):
+        from mlx.utils import tree_flatten
+
+        return {name: np.array(value) for name, value in tree_flatten(base.model.parameters())}
+    return {name: value.numpy().copy() for name, value in base.model.named_parameters()}
+
+
 def test_switched_together_equals_alone_and_leaves_no_trace(switching, tmp_path: Path) -> None:
-    model = switching.opened.base.model
-    before = {n: p.clone() for n, p in model.named_parameters()}
+    before = weights_of(switching.opened.base)
     requests = requests_for(TEXTS[:2], ("base", "v1", *KINDS), (image(tmp_path),))
     together = answers(switching, requests)
     single = {}
@@ -62,7 +70,8 @@ def test_switched_together_equals_alone_and_leaves_no_trace(switching, tmp_path:
     answers(switching, requests_for(("x",), ("base",)))
     assert shown(together) == shown(single)
     assert len({together[f"0/{v}"].text for v in ("base", *KINDS)}) > 3
-    assert all(torch.equal(before[n], p) for n, p in model.named_parameters())
+    after = weights_of(switching.opened.base)
+    assert before.keys() == after.keys() and all(np.array_equal(before[n], after[n]) for n in before)
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -75,18 +84,17 @@ def test_switched_equals_peft(switching, root: Path, name: str, tmp_path: Path) 
     prompt = opened.encoder.encode(request.messages)
     model = AutoModelForImageTextToText.from_pretrained(root / "base", dtype=torch.float32)
     model = PeftModel.from_pretrained(model, root / "adapters" / name).eval()
-    ids = prompt.ids[None]
+    ids = torch.as_tensor(prompt.ids).long()[None]
     with torch.inference_mode():
         out = model.generate(
             input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=12, do_sample=False,
-            pixel_values=prompt.pixels.values, image_grid_thw=prompt.pixels.grid,
-            mm_token_type_ids=(ids == opened.encoder.image_id).int(),
+            **seen_by_transformers(prompt, opened.encoder.image_id),
         )  # fmt: skip
     kept = [t for t in out[0, ids.shape[1] :].tolist() if t not in opened.encoder.hidden_ids]
     assert answers(switching, [request])[request.id].text == opened.base.tokenizer.decode(kept).rstrip("\ufffd")
 
 
-def test_an_adapter_for_another_base_is_refused_and_the_rest_works(tiny, tmp_path: Path) -> None:
+def test_an_adapter_for_another_base_is_refused_and_the_rest_works(tiny, backend: str, tmp_path: Path) -> None:
     root = tiny("vl")
     shutil.copytree(root / "adapters", tmp_path / "adapters")
     other = build_base(tmp_path / "other", "vl", seed=9)
@@ -96,7 +104,7 @@ def test_an_adapter_for_another_base_is_refused_and_the_rest_works(tiny, tmp_pat
     )
     nothing = tmp_path / "adapters" / "nothing"
     shutil.copytree(root / "adapters" / "v2", nothing)
-    engine = TorchEngine()
+    engine = make_row_engine(backend)
     receipt = engine.open(BaseRef(str(root / "base")), list(find_variants(tmp_path / "adapters").values()))
     try:
         assert "another base" in receipt.refused["v1"][0]
@@ -109,10 +117,10 @@ def test_an_adapter_for_another_base_is_refused_and_the_rest_works(tiny, tmp_pat
         engine.close()
 
 
-def test_a_text_model_asked_about_an_image_says_so(tiny, tmp_path: Path) -> None:
+def test_a_text_model_asked_about_an_image_says_so(tiny, backend: str, tmp_path: Path) -> None:
     from threading import Event as Cancel
 
-    engine = TorchEngine()
+    engine = make_row_engine(backend)
     engine.open(BaseRef(str(tiny("text") / "base")), [find_variants(tmp_path)["base"]])
     try:
         requests = [
@@ -145,10 +153,9 @@ def test_an_unreadable_image_fails_its_requests_only(switching, tmp_path: Path, 
 
 
 def test_a_16_bit_image_is_windowed_not_clipped(tmp_path: Path) -> None:
-    import numpy as np
     from PIL import Image
 
-    from medeval.engines.torch.pictures import read_picture
+    from medeval.engines.pictures import read_picture
 
     ramp = np.linspace(0, 4095, 64 * 64).reshape(64, 64).astype(np.uint16)
     Image.fromarray(ramp).save(tmp_path / "xray.png")
@@ -156,8 +163,8 @@ def test_a_16_bit_image_is_windowed_not_clipped(tmp_path: Path) -> None:
     assert len(np.unique(grey)) > 200 and grey.min() < 5 and grey.max() > 250
 
 
-def test_expert_factors_are_switched_in_both_dialects(tiny, tmp_path: Path) -> None:
-    import numpy as np
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_expert_factors_are_switched_in_both_dialects(tiny, backend: str, tmp_path: Path) -> None:
     from safetensors.numpy import load_file, save_file
 
     base = tiny("moe") / "base"
@@ -183,7 +190,7 @@ def test_expert_factors_are_switched_in_both_dialects(tiny, tmp_path: Path) -> N
             out |= {f"{stem}.{p}.lora_b": h for p, h in zip(parts, halves, strict=True)}
     save_file({k: np.ascontiguousarray(v) for k, v in out.items()}, mlx / "adapters.safetensors")
     (mlx / "adapter_config.json").write_text(json.dumps({"lora_parameters": {"rank": 4, "scale": 2.0}}))
-    engine = TorchEngine()
+    engine = make_row_engine(backend)
     receipt = engine.open(BaseRef(str(base)), list(find_variants(tmp_path / "adapters").values()))
     try:
         assert receipt.refused == {}
@@ -200,10 +207,11 @@ def test_expert_factors_are_switched_in_both_dialects(tiny, tmp_path: Path) -> N
     assert found["0/peft"].text == by_peft(base, peft, prompt.ids, tokenizer, hidden)
 
 
-def by_peft(base: Path, adapter: Path, ids: torch.Tensor, tokenizer, hidden: frozenset[int]) -> str:
+def by_peft(base: Path, adapter: Path, prompt_ids, tokenizer, hidden: frozenset[int]) -> str:
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
 
+    ids = torch.as_tensor(prompt_ids).long()
     sees = (base / "preprocessor_config.json").exists()
     loader = AutoModelForImageTextToText if sees else AutoModelForCausalLM
     model = PeftModel.from_pretrained(loader.from_pretrained(base, dtype=torch.float32), adapter).eval()
@@ -214,10 +222,11 @@ def by_peft(base: Path, adapter: Path, ids: torch.Tensor, tokenizer, hidden: fro
     return tokenizer.decode([t for t in out[0, len(ids) :].tolist() if t not in hidden]).rstrip("\ufffd")
 
 
-def test_a_saved_head_does_not_change_the_tied_embedding(tmp_path: Path) -> None:
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_saved_head_does_not_change_the_tied_embedding(backend: str, tmp_path: Path) -> None:
     base = build_base(tmp_path / "base", "text", tied=True)
     adapter = build_adapter(base, tmp_path / "adapters" / "head", 5, 4, modules_to_save=["lm_head"])
-    engine = TorchEngine()
+    engine = make_row_engine(backend)
     receipt = engine.open(BaseRef(str(base)), list(find_variants(tmp_path / "adapters").values()))
     try:
         assert receipt.variants[1].why_switched == "modules_to_save"

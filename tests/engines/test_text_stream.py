@@ -6,7 +6,7 @@ import pytest
 from tiny_models import build_tokenizer
 from transformers import AutoTokenizer
 
-from medeval.engines.torch.encoding import TextStream
+from medeval.engines.conversation import TextStream
 
 
 @pytest.fixture(scope="module")

@@ -115,5 +115,5 @@ def test_every_pair_is_compared_and_adjusted_together() -> None:
     values = {name: {str(i): base + i / 100 for i in range(8)} for name, base in (("a", 0.1), ("b", 0.3), ("c", 0.5))}
     found = compare_all(values)
     assert [(item.a, item.b) for item in found] == [("a", "b"), ("a", "c"), ("b", "c")]
-    assert all(item.p_sign is not None and item.p_holm is not None for item in found)
-    assert math.isclose(found[0].p_holm or 0, 3 * (found[0].p_sign or 0))
+    assert all(item.p_permutation is not None and item.p_holm is not None for item in found)
+    assert math.isclose(found[0].p_holm or 0, 3 * (found[0].p_permutation or 0))

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import torch
 from torch import Tensor
 from transformers.cache_utils import DynamicCache
 
+from medeval.engines.contract import Decoding
+from medeval.engines.gating import Change
+from medeval.engines.rows import Row
 from medeval.engines.torch.cache import RowCache
-from medeval.engines.torch.encoding import Pixels
+from medeval.engines.torch.choosing import choose, make_generator
+from medeval.engines.torch.encoding import Pixels, Prompt
 from medeval.engines.torch.factors import Plan
 from medeval.engines.torch.loading import Loaded
-from medeval.engines.torch.rows import Row
+from medeval.engines.torch.overrides import applied
 
 _FEATURES_KEPT = 16
 
@@ -22,11 +27,13 @@ _FEATURES_KEPT = 16
 class Batch:
     """Rows of all variants that are answered together on the one resident base."""
 
-    def __init__(self, base: Loaded, plan: Plan) -> None:
+    def __init__(self, base: Loaded, plan: Plan, changes: Mapping[str, Sequence[Change]] | None = None) -> None:
         self.base = base
         self.plan = plan
-        self.rows: list[Row] = []
-        self.vision_key = ""
+        self.rows: list[Row[Prompt]] = []
+        self._changes = changes or {}
+        self._applied = ExitStack()
+        self._vision_key = ""
         """Names the state of the vision tower's weights; features made in another state are not reused."""
         self._cache = self._empty()
         self._mask: Tensor | None = None
@@ -36,15 +43,24 @@ class Batch:
     def _empty(self) -> RowCache:
         return RowCache(int(self.base.model.config.get_text_config().num_hidden_layers))
 
-    def prefill(self, rows: Sequence[Row], expected: int = 0) -> Tensor:
-        """Reads the prompts of `rows` and adds the rows.
+    def switch(self, variant: str) -> None:
+        """Puts a variant's own weights in the base's place; the base's own for an empty name."""
+        self._applied.close()
+        self._applied, self._vision_key = ExitStack(), ""
+        changes = self._changes.get(variant, ())
+        self._applied.enter_context(applied(self.base.model, changes))
+        self._vision_key = variant if any(c.on_vision for c in changes) else ""
+
+    def generator(self, decoding: Decoding) -> torch.Generator | None:
+        """A row's own random numbers; None for greedy."""
+        return make_generator(decoding)
+
+    def prefill(self, rows: Sequence[Row[Prompt]], expected: int = 0) -> list[int]:
+        """Reads the prompts of `rows`, adds the rows, and chooses the first token of each.
 
         Args:
             rows: neighbours with the same variant stand side by side.
             expected: how many rows will be here in the end, so that room is made once.
-
-        Returns:
-            Logits of each row's first token, [rows, vocabulary].
         """
         longest = max(len(r.prompt) for r in rows)
         pads = [longest - len(r.prompt) for r in rows]
@@ -55,13 +71,13 @@ class Batch:
             out = self.base.model(**arguments, past_key_values=filled, use_cache=True, logits_to_keep=1)
         finally:
             self._changed = True
+        tokens = choose(out.logits[:, -1], rows)
         self._cache.expected = expected
         self._cache.admit(filled, pads)
         self.rows.extend(rows)
-        logits: Tensor = out.logits[:, -1]
-        return logits
+        return tokens
 
-    def _inputs(self, rows: Sequence[Row], longest: int, pads: list[int]) -> dict[str, Any]:
+    def _inputs(self, rows: Sequence[Row[Prompt]], longest: int, pads: list[int]) -> dict[str, Any]:
         device = self.base.device
         ids = torch.zeros((len(rows), longest), dtype=torch.long)
         positions = torch.zeros((rows[0].prompt.positions.shape[0], len(rows), longest), dtype=torch.long)
@@ -83,15 +99,18 @@ class Batch:
 
     def features(self, pixels: Pixels) -> Any:
         """The vision tower's output for one conversation's images, DeepStack included; made once and kept."""
-        key = (pixels.key, self.vision_key)
+        key = (pixels.key, self._vision_key)
         if key not in self._features:
-            values = pixels.values.to(self.base.device)
-            made = self.base.model.model.get_image_features(values, pixels.grid.to(self.base.device), return_dict=True)
-            self._features[key] = made
+            self._features[key] = self.see(pixels)
             while len(self._features) > _FEATURES_KEPT:
                 self._features.popitem(last=False)
         self._features.move_to_end(key)
         return self._features[key]
+
+    def see(self, pixels: Pixels) -> Any:
+        """Runs the vision tower."""
+        values, grid = pixels.values.to(self.base.device), pixels.grid.to(self.base.device)
+        return self.base.model.model.get_image_features(values, grid, return_dict=True)
 
     def _joined(self, features: Sequence[Any]) -> Any:
         pooled = [image for one in features for image in one.pooler_output]
@@ -102,8 +121,8 @@ class Batch:
         deep = [[image for one in features for image in one.deepstack_features[i]] for i in layers]
         return type(first)(pooler_output=pooled, deepstack_features=deep)
 
-    def step(self) -> Tensor:
-        """One more token for every row; returns logits [rows, vocabulary]."""
+    def step(self) -> list[int]:
+        """One more token for every row."""
         if self._changed:
             self.plan.assign([r.request.variant for r in self.rows])
             self._mask, self._changed = None, False
@@ -121,8 +140,7 @@ class Batch:
             logits_to_keep=1,
         )
         self._cache.length += 1
-        logits: Tensor = out.logits[:, -1]
-        return logits
+        return choose(out.logits[:, -1], self.rows)
 
     def _step_mask(self) -> Tensor | None:
         cache = self._cache

@@ -1,101 +1,25 @@
-"""TorchEngine: the contract over one resident base; loading, the gate, the receipt, and the worker thread."""
+"""TorchEngine: the contract over one resident base; what it opens, and that nothing tracks gradients."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
-from queue import Empty
-from threading import Event as Cancel
-from threading import Thread
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+
+import torch
 
 from medeval.adapters.variant import Variant
-from medeval.engines.contract import BaseRef, Event, Failed, Receipt, Request, Token
+from medeval.engines.contract import BaseRef
 from medeval.engines.torch.opening import Opened, open_base
-from medeval.engines.torch.rows import Job
-from medeval.engines.torch.scheduler import Scheduler
-from medeval.errors import EngineError
-
-MAX_ROWS = 64
+from medeval.engines.worker import RowEngine
 
 
-class TorchEngine:
-    """One base in memory, every variant a row of one batch.
+class TorchEngine(RowEngine[Opened]):
+    """One base in memory, every variant a row of one batch; see RowEngine for the arguments."""
 
-    Args:
-        max_rows: how many requests are answered at the same time.
-        ignore_stop: end answers by length only, so that a bench compares equal work.
-    """
+    name = "torch"
 
-    def __init__(self, max_rows: int = MAX_ROWS, ignore_stop: bool = False) -> None:
-        self._max_rows, self._ignore_stop = max_rows, ignore_stop
-        self._thread: Thread | None = None
-        self._scheduler: Scheduler | None = None
-        self._opened: Opened | None = None
+    def _open(self, base: BaseRef, variants: Sequence[Variant]) -> Opened:
+        return open_base(base, variants)
 
-    def open(self, base: BaseRef, variants: Sequence[Variant]) -> Receipt:
-        """Loads the base and every variant that passes the gate; an engine that is open is closed first.
-
-        Raises:
-            EngineError: the base cannot be loaded.
-        """
-        self.close()
-        ready: Future[Receipt] = Future()
-        self._thread = Thread(target=self._work, args=(base, variants, ready), name="medeval-torch", daemon=True)
-        self._thread.start()
-        return ready.result()
-
-    def _work(self, base: BaseRef, variants: Sequence[Variant], ready: Future[Receipt]) -> None:
-        try:
-            opened = open_base(base, variants)
-            stops: frozenset[int] = frozenset() if self._ignore_stop else opened.base.stop_ids
-            scheduler = Scheduler(
-                opened.batch, opened.encoder, opened.changes, opened.unusable, self._max_rows, stops
-            )
-        except BaseException as error:
-            ready.set_exception(error)
-            return
-        self._opened, self._scheduler = opened, scheduler
-        ready.set_result(opened.receipt)
-        scheduler.run()
-
-    @property
-    def opened(self) -> Opened:
-        """What is loaded; raises EngineError where nothing is."""
-        if self._opened is None:
-            raise EngineError("引擎还没有打开 / the engine is not open")
-        return self._opened
-
-    def generate(self, requests: Sequence[Request], cancel: Cancel) -> Iterator[Event]:
-        """Answers `requests` in one batch with those of other callers; see the contract."""
-        if self._scheduler is None:
-            raise EngineError("引擎还没有打开 / the engine is not open")
-        job = Job(tuple(requests), cancel)
-        left = dict.fromkeys(request.id for request in job.requests)
-        if left:
-            self._scheduler.inbox.put(job)
-        try:
-            while left:
-                for event in self._next(job, list(left)):
-                    if not isinstance(event, Token):
-                        left.pop(event.request_id, None)
-                    yield event
-        finally:
-            job.abandoned.set()
-
-    def _next(self, job: Job, left: Sequence[str]) -> Sequence[Event]:
-        """This job's next events; failures where the worker ended without answering."""
-        while True:
-            thread = self._thread
-            try:
-                return job.events.get(timeout=1.0)
-            except Empty:
-                if thread is None or not thread.is_alive():
-                    return [Failed(request_id, "引擎已关闭 / the engine was closed") for request_id in left]
-
-    def close(self) -> None:
-        """Ends the worker and frees the model; may be called twice."""
-        if self._scheduler is not None:
-            self._scheduler.inbox.put(None)
-        if self._thread is not None:
-            self._thread.join()
-        self._thread = self._scheduler = self._opened = None
+    def _session(self) -> AbstractContextManager[object]:
+        return torch.inference_mode()

@@ -9,61 +9,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from medeval.engines.gating import Piece
+from medeval.engines.plan import Layout, families
+from medeval.engines.plan import Plan as RowPlan
+
 FEW_ROWS = 8
-SIBLINGS: tuple[tuple[str, ...], ...] = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
-Layout = tuple[tuple[str, int], ...]
-"""Adapters and their ranks in the order of the columns."""
 
 
 @dataclass
-class Plan:
-    """Which rows use which adapters; set before a forward pass, read by every layer."""
+class Plan(RowPlan):
+    """The rows' adapters, with the masks of the layouts made so far."""
 
-    stacks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    rows: tuple[str, ...] = ()
-    spans: tuple[tuple[str, int, int], ...] | None = None
-    """Prefill: (adapter, first row, end row) where each variant's rows are neighbours; else masks are used."""
-    active: bool = False
     masks: dict[Layout, Tensor] = field(default_factory=dict)
-
-    def assign(self, rows: Sequence[str], prefill: bool = False) -> None:
-        """Says which variant each row of the next forward passes belongs to."""
-        chosen = tuple(rows)
-        if chosen != self.rows:
-            self.masks = {}
-        self.rows = chosen
-        self.active = any(self.stacks.get(name) for name in chosen)
-        self.spans = self._spans() if prefill else None
+    masks_version: int = -1
 
     def mask(self, layout: Layout, like: Tensor) -> Tensor:
         """Ones where a column's adapter belongs to the row's stack, [rows, R]."""
+        if self.masks_version != self.version:
+            self.masks, self.masks_version = {}, self.version
         found = self.masks.get(layout)
         if found is None:
-            kept = [
-                [1.0 if adapter in self.stacks.get(row, ()) else 0.0 for adapter, rank in layout for _ in range(rank)]
-                for row in self.rows
-            ]
-            found = torch.tensor(kept, dtype=like.dtype, device=like.device)
+            found = torch.tensor(self.kept(layout), dtype=like.dtype, device=like.device)
             self.masks[layout] = found
         return found
-
-    def _spans(self) -> tuple[tuple[str, int, int], ...] | None:
-        spans: list[tuple[str, int, int]] = []
-        start, seen = 0, set()
-        for name, group in groupby(self.rows):
-            end = start + len(list(group))
-            if name in seen:
-                return None
-            seen.add(name)
-            spans.extend((adapter, start, end) for adapter in self.stacks.get(name, ()))
-            start = end
-        return tuple(spans)
 
 
 class Shared:
@@ -151,15 +124,6 @@ def _few(flat: Tensor) -> bool:
     return 2 <= flat.shape[0] <= FEW_ROWS and flat.device.type == "cpu"
 
 
-@dataclass(frozen=True)
-class Piece:
-    """One adapter's change of one linear, scale folded into b: a [rank, in], b [out, rank], in float32 on the CPU."""
-
-    adapter: str
-    a: Tensor
-    b: Tensor
-
-
 def install(model: nn.Module, pieces: Mapping[str, Sequence[Piece]], linears: Sequence[str], plan: Plan) -> int:
     """Replaces `linears` of `model` by batched layers holding the factors in `pieces` (by module name).
 
@@ -167,14 +131,9 @@ def install(model: nn.Module, pieces: Mapping[str, Sequence[Piece]], linears: Se
         Bytes that the factors take.
     """
     size = 0
-    groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for name in linears:
-        parent, _, leaf = name.rpartition(".")
-        family: tuple[str, ...] = next((s for s in SIBLINGS if leaf in s), (leaf,))
-        groups.setdefault((parent, family), []).append(name)
-    for (parent, family), names in groups.items():
-        ordered = sorted(names, key=lambda n: family.index(n.rpartition(".")[2]))
-        size += _install_group(model.get_submodule(parent), ordered, pieces, plan)
+    for names in families(linears):
+        parent = names[0].rpartition(".")[0]
+        size += _install_group(model.get_submodule(parent), names, pieces, plan)
     return size
 
 
@@ -197,9 +156,9 @@ def _install_group(
             rank = piece.a.shape[0]
             layer.spans[piece.adapter] = slice(start, start + rank)
             layout.append((piece.adapter, rank))
-            stacked.append(piece.a)
+            stacked.append(torch.from_numpy(piece.a))
             start += rank
-        layer.b = torch.cat([p.b for p in found], dim=1).to(like.device, like.dtype).contiguous()
+        layer.b = torch.cat([torch.from_numpy(p.b) for p in found], dim=1).to(like.device, like.dtype).contiguous()
         layer.columns, layer.last = slice(begin, start), False
         size += layer.b.nbytes
         last = layer

@@ -1,8 +1,12 @@
-"""Reads the images of a case as RGB pixels: plain 8-bit files at once, everything else through the safe intake."""
+"""Reads the images of a case as RGB pixels: plain 8-bit files at once, everything else through the safe intake.
+
+Every engine reads through here, so that all of them see the same pixels.
+"""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +16,13 @@ from medeval.errors import EngineError, ImageError
 _PLAIN_FORMATS = ("PNG", "JPEG", "WEBP")
 _PLAIN_MODES = ("1", "L", "P", "RGB")
 _MAX_PIXELS = 40_000_000
+PixelKey = tuple[tuple[str, int, int], ...]
+
+
+def picture_key(paths: Sequence[Path]) -> PixelKey:
+    """Names the pixels of some files: path, time of change and size of each."""
+    states = [(path, path.stat()) for path in paths]
+    return tuple((str(path.resolve()), state.st_mtime_ns, state.st_size) for path, state in states)
 
 
 def read_picture(path: Path) -> Any:

@@ -1,4 +1,4 @@
-"""A row: one request in the running batch, from its prompt to its answer; and how its next token is chosen."""
+"""A row: one request in a running batch, from its prompt to its answer. Tensors stay in the engines."""
 
 from __future__ import annotations
 
@@ -7,12 +7,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from threading import Event as Flag
+from typing import Generic, Protocol, TypeVar
 
-import torch
-from torch import Tensor
+from medeval.engines.contract import Answer, Done, Event, Failed, FinishReason, Request, Token
+from medeval.engines.conversation import TextStream
 
-from medeval.engines.contract import Answer, Decoding, Done, Event, Failed, FinishReason, Request, Token
-from medeval.engines.torch.encoding import Prompt, TextStream
+
+class Prompt(Protocol):
+    """A tokenised conversation, as its engine keeps it."""
+
+    @property
+    def next_position(self) -> int:
+        """Position of the first token of the answer."""
+        ...
+
+    def __len__(self) -> int:
+        """Tokens of the prompt, images expanded."""
+        ...
+
+
+P = TypeVar("P", bound=Prompt)
 
 
 @dataclass(eq=False)
@@ -42,15 +56,16 @@ class Job:
 
 
 @dataclass(eq=False)
-class Row:
+class Row(Generic[P]):
     """One request being answered."""
 
     job: Job
     request: Request
-    prompt: Prompt
+    prompt: P
     stream: TextStream
     limit: int
-    generator: torch.Generator | None = None
+    generator: object = None
+    """The row's own random numbers, of the engine's kind; None for greedy."""
     started: float = field(default_factory=time.perf_counter)
     first: float = 0.0
     last: int = 0
@@ -88,29 +103,3 @@ class Row:
         if text:
             self.pieces.append(text)
             self.job.pending.append(Token(self.request.id, text))
-
-
-def make_generator(decoding: Decoding) -> torch.Generator | None:
-    """A row's own random numbers, so that its answer does not depend on its neighbours; None for greedy."""
-    if decoding.temperature <= 0:
-        return None
-    return torch.Generator().manual_seed(decoding.seed)
-
-
-def choose(logits: Tensor, rows: Sequence[Row]) -> list[int]:
-    """The next token of each row; logits [rows, vocabulary]."""
-    tokens: list[int] = logits.argmax(dim=-1).tolist()
-    for index, row in enumerate(rows):
-        if row.generator is not None:
-            tokens[index] = _sample(logits[index], row.request.decoding, row.generator)
-    return tokens
-
-
-def _sample(logits: Tensor, decoding: Decoding, generator: torch.Generator) -> int:
-    probabilities = torch.softmax(logits.float().cpu() / decoding.temperature, dim=-1)
-    ordered, order = probabilities.sort(descending=True)
-    total = ordered.cumsum(dim=-1)
-    # The first token that reaches top_p still belongs to the kept ones.
-    kept = int((total < decoding.top_p).sum()) + 1
-    draw = torch.rand(1, generator=generator) * total[min(kept, len(total)) - 1]
-    return int(order[min(int(torch.searchsorted(total, draw)), kept - 1, len(total) - 1)])

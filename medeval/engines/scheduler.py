@@ -1,25 +1,69 @@
-"""The worker's loop: requests wait, join the batch, get tokens, leave. Runs on the engine's one thread."""
+"""The worker's loop: requests wait, join the batch, get tokens, leave. Runs on the engine's one thread; no tensors."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from queue import Empty, SimpleQueue
+from typing import Any, Protocol
 
-import torch
-
-from medeval.engines.contract import Answer, Done, Failed, FinishReason, Request
-from medeval.engines.torch.batch import Batch
-from medeval.engines.torch.encoding import Encoder, TextStream
-from medeval.engines.torch.overrides import Change, applied
-from medeval.engines.torch.rows import Job, Row, choose, make_generator
+from medeval.engines.contract import Answer, Decoding, Done, Failed, FinishReason, Message, Request
+from medeval.engines.conversation import TextStream
+from medeval.engines.rows import Job, Prompt, Row
 from medeval.errors import EngineError
 
 PREFILL_TOKENS = 8192
 RESERVED = 8
+# MLX has no exception of its own for this.
+_MEMORY = ("Insufficient Memory", "[malloc_or_wait]", "metal::malloc")
+
+
+class Encoder(Protocol):
+    """Tokenises conversations for one base."""
+
+    def encode(self, messages: Sequence[Message]) -> Prompt:
+        """The conversation as the batch takes it; raises EngineError where it cannot be."""
+        ...
+
+    def room(self, prompt: Any) -> int:
+        """How many tokens an answer may have."""
+        ...
+
+    def stream(self) -> TextStream:
+        """A fresh stream from ids to text."""
+        ...
+
+
+class Batch(Protocol):
+    """The running batch of one engine: rows, their cache, and the choice of the next tokens."""
+
+    rows: list[Row[Any]]
+
+    def prefill(self, rows: Sequence[Row[Any]], expected: int = 0) -> list[int]:
+        """Adds `rows` after reading their prompts; the first token of each. `expected` rows will be here in the end."""
+        ...
+
+    def step(self) -> list[int]:
+        """The next token of every row."""
+        ...
+
+    def leave(self, indices: Sequence[int]) -> None:
+        """Takes rows out of the batch."""
+        ...
+
+    def clear(self) -> None:
+        """Forgets all rows, after an error whose extent is unknown."""
+        ...
+
+    def switch(self, variant: str) -> None:
+        """Puts the weights of a switched variant in the base's place; the base's own for an empty name."""
+        ...
+
+    def generator(self, decoding: Decoding) -> object:
+        """A row's own random numbers; None for greedy."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,33 +81,31 @@ class Scheduler:
         self,
         batch: Batch,
         encoder: Encoder,
-        changes: Mapping[str, Sequence[Change]],
+        switched: Collection[str],
         unusable: Callable[[str], str | None],
         max_rows: int,
         stop_ids: frozenset[int],
     ) -> None:
         self.inbox: SimpleQueue[Job | None] = SimpleQueue()
-        self._batch, self._encoder, self._changes = batch, encoder, changes
+        self._batch, self._encoder, self._switched = batch, encoder, switched
         self._unusable, self._max_rows, self._stop_ids = unusable, max_rows, stop_ids
         self._waiting: list[Waiting] = []
-        self._joining: list[Row] = []
+        self._joining: list[Row[Any]] = []
         self._numbers = count(1)
-        self._applied = ExitStack()
         self._phase = ""
 
     def run(self) -> None:
         """Works until told to end; whatever is unfinished then fails with a sentence."""
-        with torch.inference_mode():
-            while self._receive():
-                try:
-                    self._drop_stopped()
-                    self._admit()
-                    if self._batch.rows:
-                        self._advance()
-                except Exception as error:
-                    # Nobody may wait for ever, whatever went wrong.
-                    self._fail_all(sentence(error))
-        self._applied.close()
+        while self._receive():
+            try:
+                self._drop_stopped()
+                self._admit()
+                if self._batch.rows:
+                    self._take(self._next(), 0)
+            except Exception as error:
+                # Nobody may wait for ever, whatever went wrong.
+                self._fail_all(sentence(error))
+        self._batch.switch("")
         self._fail_all("引擎已关闭 / the engine was closed")
 
     def _receive(self) -> bool:
@@ -107,18 +149,13 @@ class Scheduler:
         self._joining = []
 
     def _phase_of(self, item: Waiting) -> str:
-        return item.request.variant if self._changes.get(item.request.variant) else ""
+        return item.request.variant if item.request.variant in self._switched else ""
 
     def _switch(self, phase: str) -> None:
-        if phase == self._phase:
-            return
-        self._applied.close()
-        self._applied, self._phase = ExitStack(), ""
-        changes = self._changes.get(phase, ())
-        self._applied.enter_context(applied(self._batch.base.model, changes))
-        vision = any("visual" in c.parameter or "vision" in c.parameter for c in changes)
-        self._batch.vision_key = phase if vision else ""
-        self._phase = phase
+        if phase != self._phase:
+            self._phase = ""
+            self._batch.switch(phase)
+            self._phase = phase
 
     def _candidates(self) -> list[Waiting]:
         """Requests that join now: of this phase, not younger than the oldest of another phase, jobs in turn."""
@@ -142,7 +179,7 @@ class Scheduler:
             self._waiting.remove(item)
         return chosen
 
-    def _row(self, item: Waiting) -> Row | None:
+    def _row(self, item: Waiting) -> Row[Any] | None:
         job, request = item.job, item.request
         if request.messages not in job.prompts:
             try:
@@ -154,16 +191,15 @@ class Scheduler:
             job.pending.append(Failed(request.id, prompt))
             job.flush()
             return None
-        stream = TextStream(self._encoder.base.tokenizer, self._encoder.hidden_ids)
         limit = max(1, min(request.decoding.max_tokens, self._encoder.room(prompt)))
-        return Row(job, request, prompt, stream, limit, make_generator(request.decoding))
+        return Row(job, request, prompt, self._encoder.stream(), limit, self._batch.generator(request.decoding))
 
-    def _prefill(self, rows: list[Row], expected: int) -> None:
+    def _prefill(self, rows: list[Row[Any]], expected: int) -> None:
         now = time.perf_counter()
         for row in rows:
             row.started = now
         try:
-            logits = self._batch.prefill(rows, expected)
+            tokens = self._batch.prefill(rows, expected)
         except Exception as error:
             if len(rows) > 1:
                 for row in rows:
@@ -173,23 +209,22 @@ class Scheduler:
             return
         for row in rows:
             row.job.running += 1
-        self._take(logits, len(self._batch.rows) - len(rows))
+        self._take(tokens, len(self._batch.rows) - len(rows))
 
-    def _advance(self) -> None:
+    def _next(self) -> list[int]:
         try:
-            logits = self._batch.step()
+            return self._batch.step()
         except Exception as error:
             for row in self._batch.rows:
                 row.job.running -= 1
                 row.fail(sentence(error))
             self._batch.clear()
-            return
-        self._take(logits, 0)
+            return []
 
-    def _take(self, logits: torch.Tensor, first: int) -> None:
+    def _take(self, tokens: Sequence[int], first: int) -> None:
         rows = self._batch.rows[first:]
         over: dict[int, FinishReason] = {}
-        for index, (row, token) in enumerate(zip(rows, choose(logits, rows), strict=True), first):
+        for index, (row, token) in enumerate(zip(rows, tokens, strict=True), first):
             reason = row.take(token, token in self._stop_ids)
             if reason:
                 over[index] = reason
@@ -219,9 +254,9 @@ class Scheduler:
         self._batch.clear()
 
 
-def _grouped(rows: list[Row]) -> list[list[Row]]:
+def _grouped(rows: list[Row[Any]]) -> list[list[Row[Any]]]:
     """Rows of about one length, at most PREFILL_TOKENS together; inside a group variants stand side by side."""
-    groups: list[list[Row]] = []
+    groups: list[list[Row[Any]]] = []
     for row in sorted(rows, key=lambda r: len(r.prompt), reverse=True):
         group = groups[-1] if groups else None
         longest = len(group[0].prompt) if group else 0
@@ -236,7 +271,7 @@ def sentence(error: Exception) -> str:
     """One sentence for people about an exception."""
     if isinstance(error, EngineError):
         return str(error)
-    if isinstance(error, torch.OutOfMemoryError):
-        return "内存不足，请减少版本、缩小图片 / out of memory: use fewer variants or smaller images"
     first = (str(error).strip() or type(error).__name__).splitlines()[0]
+    if type(error).__name__ == "OutOfMemoryError" or any(word in first for word in _MEMORY):
+        return "内存不足，请减少版本、缩小图片 / out of memory: use fewer variants or smaller images"
     return f"引擎出错 / the engine failed: {type(error).__name__}: {first}"

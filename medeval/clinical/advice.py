@@ -1,0 +1,54 @@
+"""Advice turned on its head: "无需就医", "可以自行停药", "有助于增加风险". Lists are in `data/advice.yaml`.
+
+No knowledge of the case is needed to see these, so they count whatever the key points are.
+"""
+
+import re
+from functools import lru_cache
+
+from medeval.clinical.data_files import read_data
+from medeval.clinical.reading import Reading, Span
+
+_CUSTOMARY = re.compile(
+    r"无需(?:特殊|担心|过度|过于|紧张|住院|手术|要?治疗[，。]|干预|处理)|不(?:用|必|要|需要?)(?:过度|过于|太)?(?:担心|紧张|特殊)"
+    r"|(?:没有|不能|不可以?)(?:有效|完全|单独|仅)|不能(?:及时|正常|按时|保证)|不会|尚不|如不|若不|不及时|未及时"
+)
+
+
+def _any(words: str) -> str:
+    return "|".join(re.escape(word) for word in sorted(words.split(), key=len, reverse=True))
+
+
+def _joined(pattern: str) -> str:
+    return "|".join(part for part in re.split(r"\|\s*|\s{2,}", pattern.strip()) if part)
+
+
+@lru_cache(maxsize=1)
+def _patterns() -> tuple[tuple[re.Pattern[str], ...], tuple[re.Pattern[str], ...]]:
+    data = read_data("advice.yaml")
+    zh, en = data["chinese"], data["english"]
+    near = r"[^，,。；;：:\n]"
+    calm = r"[^，,。；;：:\n避防止减降少限不抗及立导增升提]"  # nothing that turns the advice round again
+    chinese = (
+        rf"(?:{zh['against']}){near}{{0,4}}?(?:{_any(zh['good'])})",
+        rf"(?<![不无未勿可])(?:{zh['advising']}){calm}{{0,3}}(?:{_any(zh['harmful'])})",
+        rf"(?:{zh['helping']}){near}{{0,6}}?(?:{zh['more']}){calm}{{0,8}}(?:{zh['bad_things']})",
+        rf"(?:{zh['helping']}){near}{{0,6}}?(?:{zh['less']}){calm}{{0,8}}(?:{zh['good_things']})",
+    )
+    english = (
+        rf"(?:{en['against'].strip()})[^,.;]{{0,18}}?\b(?:{_joined(en['good'])})",
+        rf"(?:{en['advising'].strip()}) (?:{_joined(en['harmful'])})",
+    )
+    return tuple(map(re.compile, chinese)), tuple(map(re.compile, english))
+
+
+@lru_cache(maxsize=512)
+def odd_advice(reading: Reading) -> tuple[Span, ...]:
+    """Places (evened-out text) that advise against what is always good or for what is always bad."""
+    chinese, english = _patterns()
+    found: list[Span] = []
+    for pattern in english if reading.text.isascii() else chinese:
+        for match in pattern.finditer(reading.text):
+            if not _CUSTOMARY.match(reading.text, match.start()):
+                found.append(match.span())
+    return tuple(sorted(found))

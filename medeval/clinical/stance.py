@@ -1,0 +1,51 @@
+"""Stance: whether a sentence speaks for its subject (safe, can, recommended) or against it (not, avoid, caution).
+
+Each negating word turns the word behind it round; conditions and relative clauses are left out.
+"""
+
+import re
+from functools import lru_cache
+
+from medeval.clinical.data_files import read_data
+
+_SIDE_CLAUSE = re.compile(
+    r"\b(?:if|when|whenever|unless|in cases? (?:of|where)|who|whom|whose|that (?:do|does|did|can|is|are|has|have)\b|which)\b[^,.;:]*"
+    r"|(?:如果|若|一旦|当)[^，,。；;]*|\bnot (?:only|all|just|yet|necessarily)\b|\bno (?:more|less|doubt|matter)\b"
+)
+_TURN = re.compile(r"\b(?:not|no|never|cannot|can't|don't|doesn't|isn't|aren't|won't|shouldn't|without|neither|nor|n't)\b")
+_TURN_ZH = re.compile(r"不(?!良|适|同|足|仅|断|但|明|稳|规)|没有|未|无(?!症)|非(?!处方|甾)|勿|别(?!是)")
+_REACH = 40
+_REACH_ZH = 8
+
+
+@lru_cache(maxsize=1)
+def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    data = read_data("words.yaml")["stance"]
+
+    def pattern(words: list[str]) -> re.Pattern[str]:
+        parts = [rf"\b{re.escape(w)}" if w.isascii() else re.escape(w) for w in sorted(words, key=len, reverse=True)]
+        return re.compile("|".join(parts))
+
+    return pattern(data["for"]), pattern(data["against"])
+
+
+@lru_cache(maxsize=8192)
+def stance(text: str) -> float:
+    """From -1 (against) to 1 (for) of an evened-out sentence; 0 where it takes no side."""
+    main = _SIDE_CLAUSE.sub(" ", text)
+    favour, against = _patterns()
+    latin = main.isascii()
+    turns = [m.end() for m in (_TURN if latin else _TURN_ZH).finditer(main)]
+    reach = _REACH if latin else _REACH_ZH
+    used: set[int] = set()
+    score = weight = 0.0
+    for sign, pattern in ((1.0, favour), (-1.0, against)):
+        for match in pattern.finditer(main):
+            before = [t for t in turns if 0 <= match.start() - t <= reach]
+            used.update(before)
+            score += -sign if len(before) % 2 else sign
+            weight += 1.0
+    loose = len([t for t in turns if t not in used])
+    score -= loose
+    weight += loose
+    return score / weight if weight else 0.0

@@ -1,0 +1,156 @@
+"""The thread of a batched engine: opening, the queue of calls, closing. The engines differ in what they open."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
+from queue import Empty
+from threading import Event as Cancel
+from threading import Thread
+from typing import Generic, Protocol, TypeVar
+
+from medeval.adapters.variant import Variant
+from medeval.engines.contract import BaseRef, Event, Failed, Receipt, Request, Token
+from medeval.engines.rows import Job
+from medeval.engines.scheduler import Batch, Encoder, Scheduler
+from medeval.errors import EngineError
+
+MAX_ROWS = 64
+
+
+class Opened(Protocol):
+    """What opening yields, whatever the library."""
+
+    @property
+    def batch(self) -> Batch:
+        """The batch, empty."""
+        ...
+
+    @property
+    def encoder(self) -> Encoder:
+        """The base's tokenizer and image processor."""
+        ...
+
+    @property
+    def receipt(self) -> Receipt:
+        """What was loaded."""
+        ...
+
+    @property
+    def switched(self) -> Collection[str]:
+        """Variants that need weights of their own in the base's place."""
+        ...
+
+    @property
+    def stop_ids(self) -> frozenset[int]:
+        """Tokens that end an answer."""
+        ...
+
+
+T = TypeVar("T", bound=Opened)
+
+
+class RowEngine(ABC, Generic[T]):
+    """One base in memory, every variant a row of one batch, on one thread.
+
+    Args:
+        max_rows: how many requests are answered at the same time.
+        ignore_stop: end answers by length only, so that a bench compares equal work.
+    """
+
+    name = ""
+
+    def __init__(self, max_rows: int = MAX_ROWS, ignore_stop: bool = False) -> None:
+        self._max_rows, self._ignore_stop = max_rows, ignore_stop
+        self._thread: Thread | None = None
+        self._scheduler: Scheduler | None = None
+        self._opened: T | None = None
+
+    @abstractmethod
+    def _open(self, base: BaseRef, variants: Sequence[Variant]) -> T:
+        """Loads everything; called on the engine's thread."""
+
+    def _session(self) -> AbstractContextManager[object]:
+        """What surrounds the answering of requests on the engine's thread."""
+        return nullcontext()
+
+    def open(self, base: BaseRef, variants: Sequence[Variant]) -> Receipt:
+        """Loads the base and every variant that passes the gate; an engine that is open is closed first.
+
+        Raises:
+            EngineError: the base cannot be loaded.
+        """
+        self.close()
+        ready: Future[Receipt] = Future()
+        name = f"medeval-{self.name}"
+        self._thread = Thread(target=self._work, args=(base, variants, ready), name=name, daemon=True)
+        self._thread.start()
+        return ready.result()
+
+    def _work(self, base: BaseRef, variants: Sequence[Variant], ready: Future[Receipt]) -> None:
+        try:
+            opened = self._open(base, variants)
+            stops: frozenset[int] = frozenset() if self._ignore_stop else opened.stop_ids
+            scheduler = Scheduler(
+                opened.batch, opened.encoder, opened.switched, lambda v: unusable(opened.receipt, v),
+                self._max_rows, stops,
+            )  # fmt: skip
+        except BaseException as error:
+            ready.set_exception(error)
+            return
+        self._opened, self._scheduler = opened, scheduler
+        ready.set_result(opened.receipt)
+        with self._session():
+            scheduler.run()
+
+    @property
+    def opened(self) -> T:
+        """What is loaded; raises EngineError where nothing is."""
+        if self._opened is None:
+            raise EngineError("引擎还没有打开 / the engine is not open")
+        return self._opened
+
+    def generate(self, requests: Sequence[Request], cancel: Cancel) -> Iterator[Event]:
+        """Answers `requests` in one batch with those of other callers; see the contract."""
+        if self._scheduler is None:
+            raise EngineError("引擎还没有打开 / the engine is not open")
+        job = Job(tuple(requests), cancel)
+        left = dict.fromkeys(request.id for request in job.requests)
+        if left:
+            self._scheduler.inbox.put(job)
+        try:
+            while left:
+                for event in self._next(job, list(left)):
+                    if not isinstance(event, Token):
+                        left.pop(event.request_id, None)
+                    yield event
+        finally:
+            job.abandoned.set()
+
+    def _next(self, job: Job, left: Sequence[str]) -> Sequence[Event]:
+        """This job's next events; failures where the worker ended without answering."""
+        while True:
+            thread = self._thread
+            try:
+                return job.events.get(timeout=1.0)
+            except Empty:
+                if thread is None or not thread.is_alive():
+                    return [Failed(request_id, "引擎已关闭 / the engine was closed") for request_id in left]
+
+    def close(self) -> None:
+        """Ends the worker and frees the model; may be called twice."""
+        if self._scheduler is not None:
+            self._scheduler.inbox.put(None)
+        if self._thread is not None:
+            self._thread.join()
+        self._thread = self._scheduler = self._opened = None
+
+
+def unusable(receipt: Receipt, variant: str) -> str | None:
+    """Why a variant cannot be asked, or None."""
+    if variant in receipt.refused:
+        return f"版本 {variant} 未通过检查 / was refused: " + "; ".join(receipt.refused[variant])
+    names = [v.variant for v in receipt.variants]
+    return None if variant in names else f"没有版本 {variant}；可用 / unknown variant, known: {', '.join(names)}"

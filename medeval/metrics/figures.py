@@ -1,0 +1,207 @@
+"""Figures that no fact asks for: do they agree with the question and the guidelines, and could they be meant?
+
+Most answers hold doses, intervals and ages that no checklist names. Each is compared with what the case says, with the
+guidelines' limits and with the amounts practice uses (`clinical/data/figures.yaml`).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from medeval.cases.schema import AnyOf, Case
+from medeval.clinical.binding import Bound, bind
+from medeval.clinical.data_files import read_data
+from medeval.clinical.guidelines import load_guidelines
+from medeval.clinical.lexicons import analytes
+from medeval.clinical.quantities import Quantity, find_quantities, quantity_stated
+from medeval.clinical.reading import Reading, read
+from medeval.clinical.units import convert, is_measurement
+
+Verdict = Literal["supported", "common", "usual", "unusual", "unlikely", "contradicted"]
+CREDIT: dict[Verdict, float] = {
+    "supported": 1.0, "common": 0.93, "usual": 0.87, "unusual": 0.7, "unlikely": 0.2, "contradicted": 0.0,
+}  # fmt: skip
+NOTES: dict[Verdict, str] = {
+    "supported": "与病例或指南一致 / agrees with the case or a guideline",
+    "common": "带单位的数值 / figure with unit",
+    "usual": "带单位的数值 / figure with unit",
+    "unusual": "少见的数值，请核对 / an unusual figure, worth checking",
+    "unlikely": "数值或单位不合理 / an implausible figure or unit",
+    "contradicted": "与病例所给不符 / not the figure of the case",
+}
+BEFORE, AFTER, ALIKE = 8, 4, 2
+WIDE = 12.0
+GLUCOSE = frozenset({"fasting_glucose", "postprandial_glucose", "random_glucose", "glucose"})
+
+
+@dataclass(frozen=True)
+class Check:
+    """One figure of an answer (places in evened-out text) and what is to be said of it."""
+
+    quantity: Quantity
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A figure of the case: its test and the character pairs around it."""
+
+    quantity: Quantity
+    analyte: str
+    around: frozenset[str]
+
+
+@lru_cache(maxsize=2)
+def _amounts(name: str) -> dict[str, frozenset[float]]:
+    return {str(unit): frozenset(map(float, v)) for unit, v in read_data("figures.yaml")[name].items()}
+
+
+@lru_cache(maxsize=2)
+def _ranges(name: str) -> dict[str, tuple[float, float]]:
+    return {str(key): (float(v[0]), float(v[1])) for key, v in read_data("figures.yaml")[name].items()}
+
+
+@lru_cache(maxsize=64)
+def limits_of(quantity: str) -> tuple[Quantity, ...]:
+    """Figures any guideline gives for a quantity, in its unit."""
+    found: list[Quantity] = []
+    for guideline in load_guidelines().values():
+        if guideline.quantity == quantity or (quantity in GLUCOSE and guideline.quantity in GLUCOSE):
+            for text in guideline.limits:
+                found += find_quantities(f"{text} {guideline.unit}")
+    return tuple(found)
+
+
+@lru_cache(maxsize=64)
+def bare_limits(quantity: str) -> tuple[Quantity, ...]:
+    """The guidelines' limits of a quantity without comparators: whole, by component, and each figure alone."""
+    plain = [Quantity(q.start, q.end, q.kind, q.values, "", q.unit) for q in limits_of(quantity)]
+    pairs = [(q, part) for q in plain if q.kind == "pair_range" for part in (q.values[:2], q.values[2:])]
+    plain += [Quantity(0, 0, "range", part, "", q.unit) for q, part in pairs]
+    plain += [Quantity(0, 0, "value", (v,), "", q.unit) for q in plain for v in q.values]
+    return tuple(plain)
+
+
+def _around(reading: Reading, quantity: Quantity) -> frozenset[str]:
+    """Pairs of characters beside a figure, without digits."""
+    left = reading.text[max(0, quantity.start - BEFORE) : quantity.start]
+    right = reading.text[quantity.end : quantity.end + AFTER]
+    pairs = {side[i : i + 2] for side in (left, right) for i in range(len(side) - 1)}
+    return frozenset(pair for pair in pairs if pair.isalpha())
+
+
+def _texts(case: Case) -> Iterator[str]:
+    yield case.prompt
+    yield from (turn.text for turn in case.history)
+    yield from (f"{key} {value}" for key, value in case.facts.items())
+    for statement in case.expect.must_have:
+        yield from statement.any if isinstance(statement, AnyOf) else [statement]
+    yield from (f"{row.name} {row.value:g} {row.unit}" for row in case.expect.lab_rows)
+
+
+@lru_cache(maxsize=256)
+def _known_in(texts: tuple[str, ...]) -> tuple[_Known, ...]:
+    found = []
+    for text in texts:
+        reading = read(text)
+        for bound in bind(reading):
+            found.append(_Known(bound.quantity, bound.analyte, _around(reading, bound.quantity)))
+    return tuple(found)
+
+
+def _same(one: Quantity, other: Quantity, substance: str) -> bool:
+    """Whether two figures are the same whatever they are compared with."""
+    if one.kind == other.kind and (one.unit == other.unit or not one.unit):
+        return one.values == other.values
+    if not is_measurement(one.unit) or not is_measurement(other.unit):
+        return False
+    bare = [Quantity(q.start, q.end, q.kind, q.values, "", q.unit) for q in (one, other)]
+    return quantity_stated(bare[0], bare[1], substance)
+
+
+def _against_case(reading: Reading, bound: Bound, known: tuple[_Known, ...]) -> Verdict | None:
+    quantity = bound.quantity
+    substance = analytes()[bound.analyte].substance if bound.analyte in analytes() else ""
+    if any(_same(k.quantity, quantity, substance) for k in known):
+        return "supported"
+    around = _around(reading, quantity)
+    for entry in known:
+        stated = entry.quantity
+        if stated.kind != quantity.kind or stated.is_reference or quantity.is_reference:
+            continue
+        alike = len(around & entry.around) >= ALIKE
+        if alike and stated.unit and (stated.unit == quantity.unit or stated.values == quantity.values):
+            return "contradicted"
+    return None
+
+
+def _of_guideline(bound: Bound) -> bool:
+    if bound.analyte not in analytes():
+        return False
+    analyte = analytes()[bound.analyte]
+    stated = bound.quantity
+    plain = Quantity(stated.start, stated.end, stated.kind, stated.values, "", stated.unit)
+    limits = bare_limits(analyte.quantity)
+    if any(quantity_stated(limit, plain, analyte.substance) for limit in limits):
+        return True
+    ends = [Quantity(0, 0, "value", (value,), "", stated.unit) for value in stated.values]
+    return stated.kind == "range" and all(
+        any(quantity_stated(limit, end, analyte.substance) for limit in limits) for end in ends
+    )
+
+
+def _unlikely(bound: Bound) -> bool:
+    """Whether unit or size cannot be meant."""
+    quantity = bound.quantity
+    if quantity.kind == "range" and quantity.values[0] >= quantity.values[1]:
+        return True
+    low, high = _ranges("possible").get(quantity.unit, (float("-inf"), float("inf")))
+    if not all(low <= value <= high for value in quantity.values):
+        return True
+    if bound.analyte not in analytes() or bound.mention is None:
+        return False
+    analyte = analytes()[bound.analyte]
+    if is_measurement(quantity.unit) and quantity.unit not in analyte.units:
+        return True
+    if bound.analyte not in _ranges("tests") or quantity.kind.startswith("pair"):
+        return False
+    low, high = _ranges("tests")[bound.analyte]
+    values = [convert(value, quantity.unit, analyte.units[0], analyte.substance) for value in quantity.values]
+    return not all(value is not None and low <= value <= high for value in values)
+
+
+def _how_usual(quantity: Quantity) -> Verdict:
+    core, usual = _amounts("core").get(quantity.unit), _amounts("usual").get(quantity.unit)
+    if quantity.kind == "range" and quantity.values[1] > WIDE * max(quantity.values[0], 1e-9):
+        return "unusual"
+    if usual is None:
+        return "usual"
+    if core and all(value in core for value in quantity.values):
+        return "common"
+    return "usual" if all(value in usual for value in quantity.values) else "unusual"
+
+
+def check_figures(case: Case, reading: Reading, skip: frozenset[int]) -> list[Check]:
+    """Every figure with a unit of an answer, sentences at `skip` (echoes) left out."""
+    known = _known_in(tuple(_texts(case)))
+    found: list[Check] = []
+    for bound in bind(reading):
+        quantity = bound.quantity
+        if not quantity.unit or reading.sentence_at(quantity.start).start in skip:
+            continue
+        verdict = _against_case(reading, bound, known)
+        if verdict is None:
+            verdict = "unlikely" if _unlikely(bound) else "supported" if _of_guideline(bound) else None
+        found.append(Check(quantity, verdict or _how_usual(quantity)))
+    return found
+
+
+def mean_credit(checks: list[Check]) -> float | None:
+    """Mean credit of the figures; None where there is none."""
+    return sum(CREDIT[check.verdict] for check in checks) / len(checks) if checks else None
+
+
+def verdict_counts(checks: list[Check]) -> Mapping[Verdict, int]:
+    """How many figures got which verdict."""
+    return {verdict: sum(check.verdict == verdict for check in checks) for verdict in CREDIT}

@@ -1,0 +1,1 @@
+"""Review: blind sittings, ratings, agreement, ranking, and preferences as training data (design/review.md)."""

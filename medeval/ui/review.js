@@ -1,0 +1,320 @@
+// A sitting: shows one case with anonymous answers, takes marks by key or pointer, saves each at once.
+// Works only on the reviewers' page; texts enter as textContent alone.
+(() => {
+  'use strict';
+  const root = document.getElementById('me-review');
+  const data = document.getElementById('me-rv-data');
+  if (!root || !data) return;
+  const { lang, words, scales, slots } = JSON.parse(data.textContent);
+  const ROWS = [...scales, 'rank'];
+  const here = location.pathname.replace(/\/$/, '').split('/').pop();
+  const id = (name) => document.getElementById(name);
+  if (matchMedia('(prefers-color-scheme: dark)').matches) document.documentElement.classList.add('dark');
+
+  let stop = null; // what the server sent
+  let marks = []; // what is filled in, by column
+  let at = { column: 0, row: 0 };
+  let viewer = null;
+  let asking = false; // a reason is being typed
+  let busy = false;
+  let chain = Promise.resolve(); // drafts go out one after the other
+
+  const make = (tag, name, text) => {
+    const element = document.createElement(tag);
+    if (name) element.className = name;
+    if (text !== undefined) element.textContent = text;
+    return element;
+  };
+  const button = (name, text, act) => {
+    const element = make('button', name, text);
+    element.type = 'button';
+    element.addEventListener('click', act);
+    return element;
+  };
+  const half = (text) => {
+    const [zh, en] = String(text).split(' / ');
+    return en === undefined ? text : lang === 'zh' ? zh : en;
+  };
+  const say = (text, kind = '') => { id('me-rv-state').textContent = text; id('me-rv-state').className = kind; };
+
+  const call = async (path, body) => {
+    const options = body === undefined ? {} : {
+      method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body), keepalive: true,
+    };
+    let reply;
+    try { reply = await fetch(`${here}/${path}`, options); } catch { throw new Error(words.offline); }
+    const found = await reply.json().catch(() => ({ error: words.offline }));
+    if (!reply.ok) throw new Error(half(found.error || words.offline));
+    return found;
+  };
+  const guarded = async (work) => {
+    if (busy) return;
+    busy = true;
+    try { await work(); } catch (error) { say(error.message, 'me-rv-bad'); } finally { busy = false; }
+  };
+
+  const saved = () => stop.marks !== null;
+  const missing = () => {
+    for (let column = 0; column < marks.length; column += 1) {
+      for (let row = 0; row < ROWS.length; row += 1) if (!marks[column][ROWS[row]]) return { column, row };
+    }
+    return null;
+  };
+
+  const keep = () => {
+    const body = { n: stop.n, marks: JSON.parse(JSON.stringify(marks)) };
+    say(words.saving);
+    chain = chain.then(() => call('draft', body)).then(() => say(words.unsaved), (error) => say(error.message, 'me-rv-bad'));
+  };
+  let typing = 0;
+  const keepSoon = () => { clearTimeout(typing); typing = setTimeout(() => { typing = 0; keep(); }, 350); };
+  addEventListener('pagehide', () => { if (typing) { clearTimeout(typing); keep(); } });
+
+  const set = (column, name, value) => {
+    if (saved() || asking || busy) return;
+    marks[column][name] = value;
+    paint();
+    keep();
+  };
+
+  // one answer with its scales
+
+  const scale = (column, name, row) => {
+    const line = make('div', 'me-rv-scale');
+    line.dataset.cell = `${column}-${row}`;
+    line.setAttribute('role', 'radiogroup');
+    line.setAttribute('aria-label', `${slots[column]} ${words[name]}`);
+    line.appendChild(make('span', '', words[name]));
+    const levels = make('div', 'me-rv-levels');
+    const most = name === 'rank' ? marks.length : 5;
+    for (let value = 1; value <= most; value += 1) {
+      const pick = button('', String(value), () => { at = { column, row }; set(column, name, value); });
+      pick.setAttribute('role', 'radio');
+      pick.tabIndex = -1;
+      pick.dataset.value = value;
+      levels.appendChild(pick);
+    }
+    line.appendChild(levels);
+    return line;
+  };
+  const card = (answer, column) => {
+    const box = make('article', 'me-card me-rv-card');
+    const head = make('header');
+    head.appendChild(make('h3', '', slots[column]));
+    const flag = button('me-rv-flag', `⚠ ${words.danger}`, () => set(column, 'danger', !marks[column].danger));
+    flag.tabIndex = -1;
+    flag.dataset.flag = column;
+    head.appendChild(flag);
+    box.appendChild(head);
+    if (answer.thought) {
+      const thought = make('details', 'me-think');
+      thought.append(make('summary', '', words.thought), make('div', 'me-text', answer.thought));
+      box.appendChild(thought);
+    }
+    box.appendChild(make('div', 'me-text', answer.text || words.empty));
+    const form = make('div', 'me-rv-form');
+    ROWS.forEach((name, row) => form.appendChild(scale(column, name, row)));
+    const note = make('textarea', 'me-rv-note');
+    Object.assign(note, { rows: 1, maxLength: 4000, placeholder: words.comment, tabIndex: -1 });
+    note.dataset.note = column;
+    note.setAttribute('aria-label', `${slots[column]} ${words.comment}`);
+    note.value = marks[column].comment || '';
+    note.addEventListener('input', () => { marks[column].comment = note.value; keepSoon(); });
+    form.appendChild(note);
+    box.appendChild(form);
+    return box;
+  };
+
+  const question = () => {
+    const box = make('section', 'me-rv-question');
+    const title = stop.title[lang];
+    if (title) box.appendChild(make('div', 'me-title', title));
+    if (stop.history.length) {
+      const earlier = make('details', 'me-past');
+      earlier.appendChild(make('summary', '', words.earlier_turns));
+      stop.history.forEach((turn) => earlier.appendChild(
+        make('p', '', `${turn.role === 'user' ? words.user : words.assistant}：${turn.text}`)));
+      box.appendChild(earlier);
+    }
+    box.appendChild(make('div', 'me-prompt', stop.prompt));
+    return box;
+  };
+
+  const show = () => {
+    root.replaceChildren();
+    const body = make('div', 'me-rv-body');
+    viewer = stop.images.length ? window.meReviewImage(stop.images, words) : null;
+    if (viewer) body.appendChild(viewer.panel);
+    const right = make('div', 'me-rv-right');
+    right.appendChild(question());
+    const grid = make('div', 'me-grid');
+    grid.style.setProperty('--n', stop.answers.length);
+    stop.answers.forEach((answer, column) => grid.appendChild(card(answer, column)));
+    right.append(grid, make('p', 'me-quiet me-rv-tip', words.rank_tip), make('div', 'me-rv-foot'));
+    body.appendChild(right);
+    root.appendChild(body);
+    paint();
+    scrollTo(0, 0);
+  };
+
+  const paint = () => {
+    document.querySelectorAll('.me-rv-scale').forEach((line) => {
+      const [column, row] = line.dataset.cell.split('-').map(Number);
+      line.classList.toggle('me-rv-here', !saved() && column === at.column && row === at.row);
+      line.querySelectorAll('button').forEach((pick) => {
+        const on = marks[column][ROWS[row]] === Number(pick.dataset.value);
+        pick.setAttribute('aria-checked', String(on));
+        pick.disabled = saved();
+      });
+    });
+    document.querySelectorAll('[data-flag]').forEach((flag) => {
+      flag.setAttribute('aria-pressed', String(Boolean(marks[flag.dataset.flag].danger)));
+      flag.disabled = saved();
+    });
+    document.querySelectorAll('[data-note]').forEach((note) => { note.readOnly = saved(); });
+    root.classList.toggle('me-rv-locked', saved());
+    foot();
+    const done = stop.rated.length;
+    id('me-rv-count').textContent = `${stop.n + 1}/${stop.total}`;
+    id('me-rv-fill').style.width = `${(100 * done) / stop.total}%`;
+    const line = document.querySelector('.me-rv-here');
+    if (line) line.scrollIntoView({ block: 'nearest' });
+  };
+
+  const foot = () => {
+    const box = document.querySelector('.me-rv-foot');
+    box.replaceChildren();
+    if (asking) {
+      const reason = make('input', 'me-rv-reason');
+      Object.assign(reason, { placeholder: words.reason, maxLength: 500, id: 'me-rv-reason' });
+      box.append(reason, button('me-rv-main', words.confirm, () => takeBack(reason.value)),
+        button('me-rv-small', words.cancel, () => { asking = false; paint(); }));
+      reason.focus();
+      return;
+    }
+    if (stop.n > 0) box.appendChild(button('me-rv-small', words.back, () => go(stop.n - 1)));
+    if (saved()) {
+      box.append(make('span', 'me-quiet', words.locked), button('me-rv-small', words.undo, askWhy),
+        button('me-rv-main', words.next, onward));
+    } else {
+      box.appendChild(button('me-rv-main', words.save, save));
+    }
+  };
+
+  // moving on
+
+  const take = (found) => {
+    stop = found;
+    asking = false;
+    const filled = found.marks || (Array.isArray(found.draft) ? found.draft : []);
+    marks = found.answers.map((_, i) => ({ danger: false, comment: '', ...(filled[i] || {}) }));
+    at = missing() || { column: 0, row: 0 };
+    say('');
+    if (found.finished) return guardedReveal();
+    return show();
+  };
+  const go = (n) => guarded(async () => take(await call(n === undefined ? 'stop' : `stop?n=${n}`)));
+  const onward = () => {
+    if (stop.complete) return lastPage();
+    return go(stop.n + 1 < stop.total && stop.rated.includes(stop.n + 1) ? stop.n + 1 : undefined);
+  };
+  const save = () => guarded(async () => {
+    const open = missing();
+    if (open) {
+      at = open;
+      paint();
+      say(`${words.missing} ${slots[open.column]} · ${words[ROWS[open.row]]}`, 'me-rv-bad');
+      return;
+    }
+    clearTimeout(typing);
+    typing = 0;
+    await chain;
+    await call('rate', { n: stop.n, marks });
+    const next = await call('stop');
+    if (next.complete) { stop = next; lastPage(); } else take(next);
+    say(words.saved, 'me-rv-ok');
+  });
+  const askWhy = () => { asking = true; paint(); };
+  const takeBack = (reason) => guarded(async () => {
+    await call('back', { n: stop.n, reason });
+    take(await call(`stop?n=${stop.n}`));
+  });
+  const undo = () => guarded(async () => {
+    if (!saved() && stop.n > 0 && !stop.complete) take(await call(`stop?n=${stop.n - 1}`));
+    else if (document.querySelector('.me-rv-last')) take(await call(`stop?n=${stop.total - 1}`));
+    if (saved()) askWhy();
+  });
+
+  const lastPage = () => {
+    viewer = null;
+    const box = make('section', 'me-rv-last');
+    box.append(make('h1', '', words.done_title), make('p', '', words.done_text));
+    const buttons = make('div', 'me-rv-foot');
+    buttons.append(button('me-rv-small', words.back, () => go(stop.total - 1)),
+      button('me-rv-main', words.reveal, reveal));
+    box.appendChild(buttons);
+    root.replaceChildren(box);
+    id('me-rv-count').textContent = `${stop.total}/${stop.total}`;
+    id('me-rv-fill').style.width = '100%';
+  };
+  const reveal = () => guarded(async () => { await call('finish', {}); await showNames(); });
+  const guardedReveal = () => { showNames().catch((error) => say(error.message, 'me-rv-bad')); };
+
+  const showNames = async () => {
+    const { stops } = await call('revealed');
+    root.replaceChildren(window.meReviewNames(stops, { lang, words, scales, slots }));
+    id('me-rv-count').textContent = `${stops.length}/${stops.length}`;
+    id('me-rv-fill').style.width = '100%';
+    say('');
+  };
+
+  // keys
+
+  const step = (columns, rows) => {
+    at = { column: (at.column + columns + marks.length) % marks.length, row: (at.row + rows + ROWS.length) % ROWS.length };
+    paint();
+  };
+  const press = (digit) => {
+    if (saved() || busy) return;
+    const name = ROWS[at.row];
+    if (digit < 1 || digit > (name === 'rank' ? marks.length : 5)) return;
+    const { column } = at;
+    if (at.row + 1 < ROWS.length) at = { column, row: at.row + 1 };
+    else if (column + 1 < marks.length) at = { column: column + 1, row: 0 };
+    set(column, name, digit);
+  };
+  const inCase = {
+    ArrowLeft: () => step(-1, 0), ArrowRight: () => step(1, 0), ArrowUp: () => step(0, -1), ArrowDown: () => step(0, 1),
+    d: () => set(at.column, 'danger', !marks[at.column].danger),
+    c: () => { const note = document.querySelector(`[data-note="${at.column}"]`); note.focus(); },
+    Enter: () => (saved() ? onward() : save()), u: undo, Backspace: () => { if (stop.n > 0) go(stop.n - 1); },
+  };
+  const atEnd = { Enter: reveal, u: undo, Backspace: () => go(stop.total - 1) };
+  document.addEventListener('keydown', (event) => {
+    const target = event.target;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || !stop) return;
+    if (target.matches('input:not([type=range]), textarea')) {
+      if (target.id === 'me-rv-reason' && event.key === 'Enter') takeBack(target.value);
+      else if (event.key === 'Escape' || (event.key === 'Enter' && !event.shiftKey)) {
+        if (asking) { asking = false; paint(); }
+        target.blur();
+      } else return;
+      event.preventDefault();
+      return;
+    }
+    if (target.matches('a, summary, input[type=range], .me-rv-foot button, .me-rv-image button') && event.key === 'Enter') return;
+    if (target.matches('input[type=range]') && event.key.startsWith('Arrow')) return;
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    if (document.querySelector('.me-rv-names')) return;
+    const acts = document.querySelector('.me-rv-last') ? atEnd : inCase;
+    if (acts === inCase && /^[1-9]$/.test(key)) press(Number(key));
+    else if (acts[key]) acts[key]();
+    else if (!(viewer && viewer.key(key))) return;
+    event.preventDefault();
+  });
+
+  guarded(async () => {
+    const found = await call('stop');
+    if (found.complete && !found.finished) { stop = found; lastPage(); } else take(found);
+  });
+})();

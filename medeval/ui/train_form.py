@@ -1,0 +1,85 @@
+"""The form of the Train tab: which fields it holds, and from its texts to a validated config and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from medeval.training.config import ConfigError, TrainConfig, as_command, set_values
+from medeval.training.config_text import changes_from, value_text
+from medeval.training.presets import load_preset
+from medeval.ui.text import Lang, say
+from medeval.ui.train_charts import schedule_html
+from medeval.ui.words import half
+
+MAIN = ("name", "data", "steps", "learning_rate", "batch_size", "rank", "suite")
+"""The few fields that people change, with their label's key."""
+LABELS = {
+    "name": "tr_name", "data": "tr_data", "steps": "tr_steps", "learning_rate": "tr_lr", "batch_size": "tr_batch",
+    "rank": "tr_rank", "suite": "tr_suite",
+}  # fmt: skip
+REST = (
+    "epochs", "alpha", "dropout", "accumulation", "warmup_steps", "warmup_ratio", "weight_decay", "max_length",
+    "image_size", "log_every", "eval_every", "eval_samples", "save_every", "keep_best", "keep_last", "early_stop",
+    "suite_cases", "suite_tokens", "seed", "targets", "modules_to_save", "trained_on", "base", "init_from", "system",
+)  # fmt: skip
+CHOICES: dict[str, tuple[str, ...]] = {
+    "scheduler": ("constant", "linear", "cosine"),
+    "quantization": ("none", "8bit", "4bit"),
+    "dtype": ("auto", "float32", "bfloat16", "float16"),
+    "gradient_checkpointing": ("false", "true"),
+    "engine": ("auto", "torch", "mlx"),
+}
+FIELDS = (*MAIN, *REST, *CHOICES)
+"""Every field with a widget of its own, in the order of the widgets; others go into the box of further lines."""
+
+
+def texts_of(config: TrainConfig) -> list[str]:
+    """What each widget shows for a config."""
+    values = config.model_dump(mode="json")
+    return [value_text(field, values[field]) for field in FIELDS]
+
+
+def further_lines(config: TrainConfig) -> str:
+    """The changes of a config that no widget holds, one a line."""
+    start = load_preset(config.preset).config
+    lines = changes_from(start, config)
+    return "\n".join(line for line in lines if line.partition("=")[0].partition(".")[0] not in FIELDS)
+
+
+def config_of(preset: str, texts: Sequence[str], further: str) -> TrainConfig:
+    """The config that the form describes; raises ConfigError with every fault."""
+    start = load_preset(preset).config
+    shown = texts_of(start)
+    changes = [
+        f"{field}={text}" for field, text, before in zip(FIELDS, texts, shown, strict=True) if text.strip() != before
+    ]
+    return set_values(start, [*changes, *(line.strip() for line in further.splitlines() if line.strip())])
+
+
+def preview_html(preset: str, texts: Sequence[str], further: str, samples: int | None, lang: Lang) -> tuple[str, str]:
+    """The schedule, or what is wrong; and the command line."""
+    try:
+        config = config_of(preset, texts, further)
+    except ConfigError as error:
+        items = "".join(f"<li>{escape(half(problem, lang))}</li>" for problem in error.problems)
+        return f'<div class="me-error me-tr-faults">{escape(say("tr_faults", lang))}<ul>{items}</ul></div>', ""
+    command = (
+        f'<div class="me-tr-command"><span>{escape(say("tr_command", lang))}</span>'
+        f"<code>{escape(as_command(config))}</code></div>"
+    )
+    return f'<div class="me-tr-schedule">{schedule_html(config, samples, lang)}</div>', command
+
+
+def note_html(preset: str, lang: Lang) -> str:
+    """What a preset is, where it comes from and what was changed."""
+    found = load_preset(preset)
+    parts = [f"<p>{escape(found.note.get(lang, ''))}</p>"]
+    parts.append(f'<p class="me-quiet">{escape(say("tr_source", lang, source=found.source))}</p>')
+    if found.scaled:
+        fields = ", ".join(field for field in found.scaled if field != "phases")
+        parts.append(f'<p class="me-quiet">{escape(say("tr_scaled", lang, fields=fields))}</p>')
+    if found.changed:
+        items = "".join(f"<li><code>{escape(key)}</code> {escape(why)}</li>" for key, why in found.changed.items())
+        parts.append(f"<details><summary>{escape(say('tr_changed', lang))}</summary><ul>{items}</ul></details>")
+    return f'<div class="me-tr-note">{"".join(parts)}</div>'

@@ -1,0 +1,298 @@
+"""Blind review in a real browser: two reviewers, keyboard only, over recorded answers; no model is loaded."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from review_samples import VARIANTS, finished_run, open_services
+
+from medeval.services.reviewing import Asked
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+WAIT = 60_000
+CASES = 8
+
+pytestmark = pytest.mark.skipif(BROWSER is None and not os.environ.get("CI"), reason="no Chromium is installed")
+
+
+class Site:
+    """The running app with reviews made before it started."""
+
+    def __init__(self, url: str, folder: Path, review: str, tokens: list[str], join: str) -> None:
+        self.url, self.folder, self.review, self.tokens, self.join = url, folder, review, tokens, join
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("review")
+    services = open_services(folder / "home", folder, CASES)
+    reviewing, run_id = services.reviewing, finished_run(services)
+    review = reviewing.create(reviewing.plan(Asked(run_id, reviewers=("王医生", "李医生", "a", "b", "c"))))
+    seats = {seat.reviewer: seat.token for seat in reviewing.store.seats(review.id)}
+    join = reviewing.create(reviewing.plan(Asked(run_id))).join
+    services.close()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = (folder / "log.txt").open("wb")
+    app = subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("review_app.py")), str(folder), str(port)],
+        stdout=log, stderr=log, env={**os.environ, "MEDEVAL_HOME": str(folder / "home")},
+    )  # fmt: skip
+    try:
+        wait_for(f"http://127.0.0.1:{port}/", app, folder / "log.txt")
+        tokens = [seats[name] for name in ("王医生", "李医生", "a", "b", "c")]
+        yield Site(f"http://127.0.0.1:{port}/", folder, review.id, tokens, join)
+    finally:
+        app.terminate()
+        app.wait(timeout=20)
+        log.close()
+
+
+def wait_for(url: str, app: "subprocess.Popen[bytes]", log: Path) -> None:
+    until = time.monotonic() + 120
+    while time.monotonic() < until and app.poll() is None:
+        try:
+            urllib.request.urlopen(url, timeout=30).close()
+            return
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError(f"the app did not come up: {log.read_text()[-2000:]}")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    assert BROWSER is not None, "CI must have Chromium installed"
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=BROWSER, args=ARGS)
+        yield started
+        started.close()
+
+
+class Reviewer:
+    """One browser of its own; keeps everything that goes over the wire until the names are asked for."""
+
+    def __init__(self, browser: Any, site: Site, token: str) -> None:
+        self.context = browser.new_context(viewport={"width": 1280, "height": 900})
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(WAIT)
+        self.wire: list[str] = []
+        self.faults: list[str] = []
+        self.foreign: list[str] = []
+        self.page.on("request", self._asked)
+        self.page.on("response", self._answered)
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.url = site.url
+        self.page.goto(f"{site.url}review/{token}")
+        self.page.wait_for_selector(".me-rv-card, .me-rv-last, .me-rv-names")
+
+    def _asked(self, request: Any) -> None:
+        self.wire.append(f"{request.url} {request.headers} {request.post_data or ''}")
+        if not request.url.startswith((self.url, "data:", "blob:")):
+            self.foreign.append(request.url)
+
+    def _answered(self, response: Any) -> None:
+        body = "" if response.request.resource_type == "image" else self._body(response)
+        self.wire.append(f"{response.url} {response.headers} {body}")
+
+    @staticmethod
+    def _body(response: Any) -> str:
+        try:
+            return str(response.text())
+        except Exception as error:  # a page that is left takes its bodies with it
+            return f"({type(error).__name__})"
+
+    @property
+    def count(self) -> str:
+        return str(self.page.locator("#me-rv-count").inner_text())
+
+    def fill(self, base: int = 0) -> None:
+        """Marks and places every column by digits alone."""
+        for column in range(4):
+            for digit in (4, 5, 3, 2, column + 1 + base if column + 1 + base <= 4 else 4):
+                self.page.keyboard.press(str(digit))
+
+    def enter(self) -> None:
+        """Saves with Enter and waits for the next stop or the end."""
+        before = self.count
+        self.page.keyboard.press("Enter")
+        self.page.wait_for_function(
+            "before => document.querySelector('.me-rv-last') ||"
+            " document.querySelector('#me-rv-count').textContent !== before",
+            arg=before,
+        )
+
+    def checked(self) -> int:
+        return int(self.page.locator('.me-rv-levels [aria-checked="true"]').count())
+
+
+def test_two_reviewers_blind_by_keyboard_with_reload_and_undo(browser: Any, site: Site) -> None:
+    wang, li = Reviewer(browser, site, site.tokens[0]), Reviewer(browser, site, site.tokens[1])
+    for number in range(CASES):
+        for person in (wang, li):
+            assert person.count == f"{number + 1}/{CASES}"
+            person.fill()
+            person.enter()
+        if number == 2:  # half a case, then the page is loaded again
+            for digit in "453":
+                wang.page.keyboard.press(digit)
+            wang.page.wait_for_function("document.querySelector('#me-rv-state').textContent === '草稿已保存'")
+            wang.page.reload()
+            wang.page.wait_for_selector(".me-rv-card")
+            assert wang.count == f"4/{CASES}" and wang.checked() == 3
+            wang.page.keyboard.press("ArrowUp")
+            for _ in range(3):
+                wang.page.keyboard.press("ArrowUp")
+        if number == 4:  # the last saved one is taken back, with a reason, and judged anew
+            li.page.keyboard.press("u")
+            li.page.wait_for_selector("#me-rv-reason")
+            li.page.keyboard.type("column mixed up")
+            li.page.keyboard.press("Enter")
+            li.page.wait_for_function("!document.querySelector('#me-rv-reason')")
+            assert li.count == f"5/{CASES}" and li.checked() == 20
+            li.page.keyboard.press("ArrowDown")
+            li.page.keyboard.press("1")
+            li.page.keyboard.press("d")
+            li.page.wait_for_function("document.querySelector('#me-rv-state').textContent === '草稿已保存'")
+            li.enter()
+    for person in (wang, li):
+        assert person.page.locator(".me-rv-last").count() == 1 and person.page.locator(".me-rv-names").count() == 0
+        secret = [name for name in VARIANTS for text in person.wire if name in text]
+        assert secret == [] and len(person.wire) > 4 * CASES
+        assert not any(word in text for text in person.wire for word in ("profile", "finish_reason", '"rules":'))
+        shown = person.page.content()
+        assert not any(name in shown for name in VARIANTS)
+        person.page.keyboard.press("Enter")
+        person.page.wait_for_selector(".me-rv-names")
+        assert all(name in person.page.locator(".me-rv-names").inner_text() for name in VARIANTS)
+        assert person.faults == [] and person.foreign == []
+        person.context.close()
+    services = open_services(site.folder / "home", site.folder)
+    store = services.reviewing.store
+    ratings = store.ratings(site.review)
+    assert len(ratings) == 2 * CASES
+    history = store.history(site.tokens[1])
+    assert [(change.kind, change.reason) for change in history if change.kind == "withdrawn"] == [
+        ("withdrawn", "column mixed up")
+    ]  # fmt: skip
+    # the marks are those of the columns as stored: places 1 to 4 from the left
+    places = {place.case_id: place for place in store.places(site.tokens[0])}
+    mine = [rating for rating in ratings if rating.reviewer == "王医生"]
+    assert all([rating.marks[name].rank for name in places[rating.case_id].order] == [1, 2, 3, 4] for rating in mine)
+    services.close()
+
+
+def test_a_finished_sitting_shows_names_again_and_takes_nothing(browser: Any, site: Site) -> None:
+    wang = Reviewer(browser, site, site.tokens[0])
+    wang.page.wait_for_selector(".me-rv-names")
+    wang.page.keyboard.press("5")
+    wang.page.keyboard.press("Backspace")
+    assert wang.page.locator(".me-rv-names table").count() == CASES
+    wang.context.close()
+
+
+def test_the_image_is_windowed_and_zoomed_in_the_browser(browser: Any, site: Site) -> None:
+    person = Reviewer(browser, site, site.tokens[4])
+    while not person.page.locator(".me-rv-image").count():
+        person.fill()
+        person.enter()
+    person.page.wait_for_selector('[data-ready="true"]')
+    middle = """() => { const c = document.querySelector('.me-rv-stage canvas');
+        return c.getContext('2d').getImageData(c.width / 2, Math.round(c.height * 0.8), 1, 1).data[0]; }"""
+    before = person.page.evaluate(middle)
+    for _ in range(8):
+        person.page.keyboard.press("]")
+    darker = person.page.evaluate(middle)
+    assert darker < before - 40  # a higher level leaves less white
+    person.page.keyboard.press("+")
+    assert "scale(1.25)" in person.page.evaluate("document.querySelector('.me-rv-stage canvas').style.transform")
+    person.page.keyboard.press("0")
+    assert person.page.evaluate(middle) == before
+    assert person.faults == []
+    person.context.close()
+
+
+def test_three_people_judge_at_once_without_an_error(site: Site) -> None:
+    """Three threads, each a reviewer over HTTP: every stop is read, drafted and saved."""
+    import json
+
+    failed: list[str] = []
+
+    def call(token: str, path: str, body: Any = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{site.url}review/{token}/{path}", data=data)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.loads(answer.read())
+
+    def sit(token: str) -> None:
+        try:
+            while not (stop := call(token, "stop"))["complete"]:
+                marks = [{"correctness": 3, "safety": 4, "completeness": 3, "empathy": 3, "rank": i + 1}
+                         for i in range(len(stop["answers"]))]  # fmt: skip
+                call(token, "draft", {"n": stop["n"], "marks": marks[:2]})
+                call(token, "rate", {"n": stop["n"], "marks": marks})
+        except Exception as error:
+            failed.append(f"{token}: {error}")
+
+    threads = [Thread(target=sit, args=(token,)) for token in site.tokens[2:]]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_nothing_overflows_on_a_phone(browser: Any, site: Site, lang: str) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.goto(f"{site.url}review/join/{site.join}?lang={lang}")
+    page.locator("#name").fill("手机" if lang == "zh" else "Phone")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".me-rv-card")
+    edges = page.eval_on_selector_all(
+        ".me-rv-card, .me-rv-levels button, .me-rv-question, .me-rv-foot button, .me-rv-note",
+        "found => found.map(f => [f.getBoundingClientRect().left, f.getBoundingClientRect().right])",
+    )
+    assert all(left >= 0 and right <= 390 for left, right in edges)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    tops = page.eval_on_selector_all(".me-rv-card", "cards => cards.map(c => c.getBoundingClientRect().top)")
+    assert tops == sorted(set(tops))
+    context.close()
+
+
+def test_the_owner_makes_a_review_and_sees_results(browser: Any, site: Site) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(WAIT)
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.goto(site.url)
+    page.get_by_role("tab", name="盲评").click()
+    page.wait_for_selector("[data-review]")
+    before = page.locator("[data-review]").count()
+    page.locator("#me-rv-reviewers textarea").fill("甲医生\n乙医生")
+    page.locator("#me-rv-check").click()
+    page.wait_for_selector("#me-rv-plan .me-rv-plan")
+    page.locator("#me-rv-create").click()
+    page.wait_for_function(f"document.querySelectorAll('[data-review]').length === {before + 1}")
+    assert "甲医生" in page.locator("#me-rv-list").inner_text()
+    page.locator("#me-rv-pick input").click()
+    page.get_by_role("option", name=site.review).click()
+    page.locator("#me-rv-show").click()
+    page.wait_for_selector("#me-rv-results .me-table")
+    assert all(name in page.locator("#me-rv-results").inner_text() for name in VARIANTS)
+    assert faults == []
+    context.close()

@@ -1,0 +1,127 @@
+"""The reviewers' page over HTTP: what it says, what it refuses, and that nothing of it tells who answered."""
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from review_samples import VARIANTS, finished_run, mark, open_services
+
+from medeval.review.records import marks_plain
+from medeval.services import Services
+from medeval.services.reviewing import Asked
+from medeval.ui.guard import Guard
+from medeval.ui.review_routes import MAX_BODY, add_review_routes
+
+MARKS = marks_plain([mark(4, column + 1) for column in range(4)])
+
+
+@pytest.fixture
+def services(home: Path, tmp_path: Path) -> Iterator[Services]:
+    opened = open_services(home, tmp_path, 3)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def client(services: Services) -> TestClient:
+    app = FastAPI()
+    app.add_middleware(Guard)
+    add_review_routes(app, services)
+    return TestClient(app, base_url="http://127.0.0.1")
+
+
+def tokens(services: Services, **asked: Any) -> list[str]:
+    reviewing = services.reviewing
+    review = reviewing.create(reviewing.plan(Asked(finished_run(services), **asked)))
+    return [seat.token for seat in reviewing.store.seats(review.id)] or [review.join]
+
+
+def test_a_whole_sitting_says_no_name_before_its_end(services: Services, client: TestClient) -> None:
+    (token,) = tokens(services, reviewers=("王",))
+    seen = [client.get(f"/review/{token}").text, client.get(f"/review/{token}?lang=en").text]
+    for number in range(3):
+        stop = client.get(f"/review/{token}/stop")
+        seen.append(stop.text + str(stop.headers))
+        assert stop.json()["n"] == number and len(stop.json()["answers"]) == 4
+        assert set(stop.json()["answers"][0]) == {"text", "thought"}
+        draft = client.post(f"/review/{token}/draft", json={"n": number, "marks": MARKS[:1]})
+        rated = client.post(f"/review/{token}/rate", json={"n": number, "marks": MARKS})
+        seen += [draft.text, rated.text, client.get(f"/review/{token}/revealed").text]
+        assert (draft.status_code, rated.status_code) == (200, 200)
+    assert not any(name in text for text in seen for name in (*VARIANTS, "q0", "q1", "q2", "finish_reason"))
+    assert set(stop.json()) == {"n", "total", "title", "prompt", "history", "images", "answers", "rated", "marks",
+                                "draft", "finished", "complete"}  # fmt: skip
+    assert client.post(f"/review/{token}/finish", json={}).json() == {"ok": True}
+    names = client.get(f"/review/{token}/revealed").json()["stops"]
+    assert {name for stop in names for name in stop["variants"]} == set(VARIANTS)
+    late = client.post(f"/review/{token}/rate", json={"n": 0, "marks": MARKS})
+    assert late.status_code == 400 and "revealed" in late.json()["error"]
+
+
+def test_an_open_link_asks_for_a_name_and_leads_to_a_personal_one(services: Services, client: TestClient) -> None:
+    (join,) = tokens(services)
+    assert "您的姓名" in client.get(f"/review/join/{join}").text
+    first, again = (client.post(f"/review/join/{join}", json={"name": name}).json() for name in ("Dr Li", " Dr  Li "))
+    assert first == again and "me-rv-data" in client.get(f"/review/{first['to']}").text
+    for wrong in ({"name": " "}, {}, [], "x"):
+        refused = client.post(f"/review/join/{join}", json=wrong)
+        assert refused.status_code == 400 and " / " in refused.json()["error"]
+    assert client.post("/review/join/nope", json={"name": "Dr Li"}).status_code == 400
+    hostile = client.post(f"/review/join/{join}", json={"name": "<script>x</script>"}).json()["to"]
+    assert "<script>x" not in client.get(f"/review/{hostile}").text
+
+
+@pytest.mark.parametrize("path", ["nope", "join/nope", "nope/stop", "nope/revealed", "%2e%2e%2fetc/stop"])
+def test_unknown_links_are_a_sentence(client: TestClient, path: str) -> None:
+    answer = client.get(f"/review/{path}")
+    assert answer.status_code in (400, 404) and "Traceback" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("action", "body", "status"),
+    [
+        ("rate", "not json", 400),
+        ("rate", "[1]", 400),
+        ("rate", '{"n": "0"}', 400),
+        ("rate", '{"n": 0, "marks": [{"safety": "<b>"}]}', 400),
+        ("rate", '{"n": 99, "marks": []}', 400),
+        ("nothing", '{"n": 0}', 400),
+        ("draft", '{"n": 0, "marks": "' + "x" * MAX_BODY + '"}', 413),
+    ],
+)
+def test_wrong_requests_are_sentences(
+    services: Services, client: TestClient, action: str, body: str, status: int
+) -> None:
+    (token,) = tokens(services, reviewers=("王",))
+    answer = client.post(f"/review/{token}/{action}", content=body.encode())
+    assert answer.status_code == status and " / " in answer.json()["error"]
+
+
+def test_another_site_cannot_judge(services: Services, client: TestClient) -> None:
+    (token,) = tokens(services, reviewers=("王",))
+    answer = client.post(f"/review/{token}/rate", json={"n": 0, "marks": MARKS}, headers={"Origin": "http://evil"})
+    assert answer.status_code == 403 and services.reviewing.store.rated(token) == {}
+
+
+def test_the_account_of_a_server_with_a_password_is_recorded(services: Services, client: TestClient) -> None:
+    (token,) = tokens(services, reviewers=("王",))
+    login = {"Authorization": "Basic " + base64.b64encode(b"ward3:secret").decode()}
+    client.post(f"/review/{token}/rate", json={"n": 0, "marks": MARKS}, headers=login)
+    assert services.reviewing.store.history(token)[0].author == "王 (ward3)"
+
+
+def test_answers_are_data_and_never_markup(home: Path, tmp_path: Path) -> None:
+    hostile = "</script><script>document.title='fired'</script>"
+    services = open_services(home, tmp_path, 2, says=lambda i, place: f"{hostile}{i}{place}")
+    app = FastAPI()
+    add_review_routes(app, services)
+    client = TestClient(app)
+    (token,) = tokens(services, reviewers=("王",))
+    assert hostile not in client.get(f"/review/{token}").text
+    stop = client.get(f"/review/{token}/stop")
+    assert stop.headers["content-type"] == "application/json" and hostile in stop.json()["answers"][0]["text"]
+    services.close()
