@@ -79,7 +79,7 @@ def _bits(text: str) -> tuple[int, ...]:
 
 def _fuse(settings: "Settings", order: object) -> "Fused":
     """Runs in this process; Ctrl-C stops it and leaves nothing."""
-    from medeval.fusion.fuse import Stopped
+    from medeval.fusion.write import Stopped
     from medeval.services.fusing import FuseOrder, fuse_variant
 
     assert isinstance(order, FuseOrder)

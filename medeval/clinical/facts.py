@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from medeval.clinical.lexicons import analytes
 from medeval.clinical.quantities import find_quantities
 from medeval.clinical.units import convert
 
@@ -13,7 +14,7 @@ CANONICAL_UNIT: dict[str, tuple[str, str]] = {
     "fasting_glucose": ("mmol/L", "glucose"),
     "postprandial_glucose": ("mmol/L", "glucose"),
     "random_glucose": ("mmol/L", "glucose"),
-    "hba1c": ("%", ""),
+    "hba1c": ("%", "hba1c"),
     "temperature": ("℃", ""),
     "heart_rate": ("/min", ""),
     "spo2": ("%", ""),
@@ -45,12 +46,33 @@ class Person:
     egfr: float | None
     weight: float | None
 
+    @property
+    def sex_known(self) -> str:
+        """"male", "female" or empty."""
+        if re.match(r"女|f|woman|girl", self.sex):
+            return "female"
+        return "male" if re.match(r"男|m|boy", self.sex) else ""
+
+    @property
+    def trimester(self) -> int | None:
+        """1 to 3 by the week of pregnancy (14 and 28 begin the next); None where the week is not told."""
+        return None if self.weeks is None else 1 + (self.weeks >= 14) + (self.weeks >= 28)
+
+
+def unit_of(key: str) -> tuple[str, str] | None:
+    """Canonical unit and substance of the measurement `key`; None for a fact that is none."""
+    if key in CANONICAL_UNIT:
+        return CANONICAL_UNIT[key]
+    analyte = analytes().get(key)
+    return (analyte.units[0], analyte.substance) if analyte else None
+
 
 def measurement(facts: Mapping[str, str], key: str) -> float | None:
     """The fact `key` in its canonical unit (mmHg, mmol/L, %, ℃ …); None where absent or unreadable."""
-    if key not in facts or key not in CANONICAL_UNIT:
+    known = unit_of(key)
+    if key not in facts or known is None:
         return None
-    unit, substance = CANONICAL_UNIT[key]
+    unit, substance = known
     found = find_quantities(facts[key])
     if not found:
         return None

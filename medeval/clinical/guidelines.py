@@ -4,18 +4,20 @@ The tables (name, year, clause, classes) are in `data/guidelines.yaml`; this mod
 are matched in answers by `claims`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from medeval.clinical.data_files import read_data
-from medeval.clinical.facts import measurement
+from medeval.clinical.facts import Person, measurement
 from medeval.clinical.facts import person as person_of
+from medeval.clinical.lexicons import analytes
 from medeval.errors import UsageError
 
 Direction = Literal["low", "normal", "high", "none"]
+ADULT = 40.0
 Bounds = dict[Literal["ge", "lt"], float]
 
 
@@ -63,6 +65,19 @@ class Guideline(_Strict):
     pregnant: bool = False
     setting: str = ""
     overrides: bool = False
+    sex: Literal["", "male", "female"] = ""
+    age_from: float = 0
+    age_below: float = 130
+    trimesters: list[int] = []
+
+    def fits(self, person: Person) -> bool:
+        """Whether sex, age and trimester, as far as told, are those it speaks of; an untold age is an adult's."""
+        age = person.age if person.age is not None else ADULT
+        if not self.age_from <= age < self.age_below or (self.adults_only and age < 18):
+            return False
+        if self.sex and person.sex_known and person.sex_known != self.sex:
+            return False
+        return not self.trimesters or person.trimester is None or person.trimester in self.trimesters
 
 
 class Interpretation(_Strict):
@@ -111,16 +126,57 @@ def _all_hold(test: Mapping[str, Bounds], values: Mapping[str, float]) -> bool:
 
 @lru_cache(maxsize=1)
 def load_guidelines() -> dict[str, Guideline]:
-    """Every guideline by id."""
+    """Every guideline by id: classifications first, then reference intervals."""
     found = [Guideline.model_validate(entry) for entry in read_data("guidelines.yaml")["guidelines"]]
-    return {guideline.id: guideline for guideline in found}
+    return {guideline.id: guideline for guideline in (*found, *_intervals())}
+
+
+def _intervals() -> Iterator[Guideline]:
+    """`data/ranges.yaml`: one guideline of three classes for each test, sex and age group."""
+    for source in read_data("ranges.yaml")["sources"]:
+        for key, rows in source["rows"].items():
+            for sex, age_from, age_below, low, high in rows:
+                yield _interval(source, key, "" if sex == "any" else sex, age_from, age_below, low, high)
+
+
+def _interval(
+    source: Mapping[str, Any], key: str, sex: str, age_from: float, age_below: float, low: float | None,
+    high: float,
+) -> Guideline:  # fmt: skip
+    classes = [{"id": "normal", "direction": "normal", "when": [{key: {"lt": high + 5e-4}}]}]
+    if low is not None:
+        classes.insert(0, {"id": "low", "direction": "low", "when": [{key: {"lt": low}}]})
+    classes.append({"id": "high", "direction": "high", "when": []})
+    empty: dict[str, list[str]] = {"zh": [], "en": [], "broader_zh": [], "broader_en": []}
+    return Guideline.model_validate(
+        {
+            "id": "-".join([source["id"], key, *([sex] if sex else []), *([f"{age_from}"] if age_from > 18 else [])]),
+            **{name: source[name] for name in ("zh", "en", "year", "clause")},
+            "quantity": key, "current": True, "unit": analytes()[key].units[0], "named": [],
+            "limits": [f"{high:g}"] if low is None else [f"{low:g}-{high:g}", f"{low:g}", f"{high:g}"],
+            "classes": [{**entry, **empty} for entry in classes], "sex": sex, "age_from": age_from,
+            "age_below": age_below,
+        }
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def _by_quantity() -> dict[str, tuple[Guideline, ...]]:
+    found: dict[str, list[Guideline]] = {}
+    for guideline in load_guidelines().values():
+        found.setdefault(guideline.quantity, []).append(guideline)
+    return {quantity: tuple(guidelines) for quantity, guidelines in found.items()}
+
+
+@lru_cache(maxsize=1)
+def quantity_facts() -> dict[str, tuple[str, ...]]:
+    """Quantities that a guideline covers, with the facts they are measured by."""
+    return QUANTITY_FACTS | {q: (q,) for q in _by_quantity() if q not in QUANTITY_FACTS}
 
 
 def _applicable(facts: Mapping[str, str], quantity: str, wanted: str | None) -> list[Guideline]:
     person = person_of(facts)
-    candidates = [g for g in load_guidelines().values() if g.quantity == quantity]
-    if person.age is not None and person.age < 18:
-        candidates = [g for g in candidates if not g.adults_only]
+    candidates = [g for g in _by_quantity().get(quantity, ()) if g.fits(person)]
     named = [
         g
         for g in candidates
@@ -181,7 +237,7 @@ def _interpret(items: tuple[tuple[str, str], ...], guideline: str | None) -> tup
     if guideline and not any(key == guideline or key.startswith(f"{guideline}-") for key in known):
         raise UsageError(f"没有指南 {guideline} / unknown guideline {guideline!r}; known: {', '.join(known)}")
     found: list[Interpretation] = []
-    for quantity, keys in QUANTITY_FACTS.items():
+    for quantity, keys in quantity_facts().items():
         measured = {key: measurement(facts, key) for key in keys}
         values = {key: value for key, value in measured.items() if value is not None}
         if not values:

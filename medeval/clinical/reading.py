@@ -30,7 +30,9 @@ _SENTENCE = re.compile(
 _STOP = re.compile(r"[，,。;；!?！？\n]")
 _PIECE = re.compile(r"[，,、。；;\s|]+")
 _LATIN_WORD = re.compile(r"[a-z']+")
-_FUNCTION = frozenset("a an the is are was be to of in on for and or with by as at it this that you your can may if not should".split())
+_FUNCTION = frozenset(
+    "a an the is are was be to of in on for and or with by as at it this that you your can may if not should".split()
+)
 _GLUE = re.compile(r"[的了是您你请应需可为在有会若时]|建议|\b(?:is|are|you|should|the|if)\b")
 _CLAUSE = re.compile(r"[^，,。！!？?；;\n]+")
 

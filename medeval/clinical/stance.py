@@ -9,10 +9,13 @@ from functools import lru_cache
 from medeval.clinical.data_files import read_data
 
 _SIDE_CLAUSE = re.compile(
-    r"\b(?:if|when|whenever|unless|in cases? (?:of|where)|who|whom|whose|that (?:do|does|did|can|is|are|has|have)\b|which)\b[^,.;:]*"
+    r"\b(?:if|when|whenever|unless|in cases? (?:of|where)|who|whom|whose|which"
+    r"|that (?:do|does|did|can|is|are|has|have)\b)\b[^,.;:]*"
     r"|(?:如果|若|一旦|当)[^，,。；;]*|\bnot (?:only|all|just|yet|necessarily)\b|\bno (?:more|less|doubt|matter)\b"
 )
-_TURN = re.compile(r"\b(?:not|no|never|cannot|can't|don't|doesn't|isn't|aren't|won't|shouldn't|without|neither|nor|n't)\b")
+_TURN = re.compile(
+    r"\b(?:not|no|never|cannot|can't|don't|doesn't|isn't|aren't|won't|shouldn't|without|neither|nor|n't)\b"
+)
 _TURN_ZH = re.compile(r"不(?!良|适|同|足|仅|断|但|明|稳|规)|没有|未|无(?!症)|非(?!处方|甾)|勿|别(?!是)")
 _REACH = 40
 _REACH_ZH = 8

@@ -89,7 +89,9 @@ def wanted_of(statement: str, question: str) -> Wanted:
         found[word.key] = (max(weight, found.get(word.key, (0.0, 0))[0]), sign)
     figures = quantities_of(reading)
     words = tuple((key, weight, sign) for key, (weight, sign) in found.items())
-    return Wanted(words, figures, sum(weight for _, weight, _ in words) + FIGURE * len(figures), tuple(full.values()), stance(reading.text), any(sign == 2 for _, _, sign in words))
+    total = sum(weight for _, weight, _ in words) + FIGURE * len(figures)
+    denied = any(sign == 2 for _, _, sign in words)
+    return Wanted(words, figures, total, tuple(full.values()), stance(reading.text), denied)
 
 
 def _figure(line: Line, wanted: Quantity) -> float:

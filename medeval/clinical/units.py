@@ -13,6 +13,7 @@ MMHG_PER_KPA = 7.50062
 SPELLINGS: tuple[tuple[str, str], ...] = (
     ("mmHg", r"mm\s?hg|毫米汞柱|毫米水银柱|毫米汞"),
     ("kPa", r"kpa|千帕"),
+    ("mmol/mol", r"mmol\s?/\s?mol"),
     ("mmol/L", r"m?mmol\s?/\s?l(?![a-z])|mmol[·.]?l-1|毫摩尔?(?:每|/)升|毫摩尔?"),
     ("umol/L", r"umol\s?/\s?l(?![a-z])|微摩尔?(?:每|/)升"),
     ("mg/dL", r"mg\s?/\s?dl|毫克(?:每|/)(?:分升|100毫升|百毫升)|mg%"),
@@ -88,6 +89,7 @@ def is_measurement(unit: str) -> bool:
 def convert(value: float, unit: str, to: str, substance: str = "") -> float | None:
     """`value` of `unit` in `to`; None where no conversion exists for that substance.
 
+    HbA1c by the NGSP/IFCC master equation (% = 0.09148 mmol/mol + 2.152).
     Factors: molar masses (glucose 180.16, cholesterol 386.7, triolein 885.7, creatinine 113.1, urate 168.1 g/mol).
     """
     if unit == to or not unit or not to:
@@ -108,6 +110,8 @@ def convert(value: float, unit: str, to: str, substance: str = "") -> float | No
         ("mL", "L"): 0.001, ("year", "month"): 12.0, ("month", "year"): 1 / 12,
         ("times/day", "times"): 1.0, ("times", "times/day"): 1.0, ("age", "year"): 1.0, ("year", "age"): 1.0,
     }  # fmt: skip
+    if substance == "hba1c" and set(pair) == {"%", "mmol/mol"}:
+        return (value - 2.152) / 0.09148 if unit == "%" else value * 0.09148 + 2.152
     if pair in simple:
         return value * simple[pair]
     if pair == ("℉", "℃"):

@@ -12,7 +12,7 @@ from medeval.evaluation.against import Against, compare_runs
 from medeval.evaluation.records import Cell, RunRecord, to_plain
 from medeval.evaluation.statistics import Comparison
 from medeval.evaluation.tables import RunTables, run_tables
-from medeval.evaluation.verdicts import firmness, loss, verdict, verdict_line
+from medeval.evaluation.verdicts import firmness, loss, verdict, verdict_line, winners_first
 from medeval.evaluation.wording import Lang, base_name, facts, history, interval, mark, number, word
 from medeval.metrics.profiles import DEFAULT_PROFILE
 from medeval.metrics.score import Score
@@ -86,7 +86,7 @@ def _markdown(tables: RunTables, other: Against | None, lang: Lang) -> str:
     lines = [f"# {word('title', lang)} {tables.run.id}", ""]
     lines += [f"- {label}: {_safe(text)}" for label, text in (*facts(tables.run, lang), *history(tables, lang))]
     lines += ["", f"## {word('verdicts', lang)}", ""]
-    lines += [f"- {_safe(verdict(item, lang))}" for item in tables.comparisons] or [word("one_variant", lang)]
+    lines += [f"- {_safe(verdict(item, lang))}" for item in winners_first(tables.comparisons)] or [word("one_variant", lang)]
     if other is not None:
         lines += _against(other, lang)
     if tables.metric_comparisons:
@@ -109,7 +109,7 @@ def _markdown(tables: RunTables, other: Against | None, lang: Lang) -> str:
 
 def _error(cell: Cell, lang: Lang) -> str:
     tries = f" ({word('attempts', lang, n=cell.attempts)})" if cell.attempts > 1 else ""
-    return f"{_safe(cell.case_id)} × {_safe(cell.variant)} #{cell.repeat}{tries}: {_safe(cell.error)}"
+    return f"{_safe(cell.case_id)} × {_safe(cell.variant)} #{cell.repeat + 1}{tries}: {_safe(cell.error)}"
 
 
 def _against(other: Against, lang: Lang) -> list[str]:

@@ -7,6 +7,7 @@ labels themselves, enter as markup.
 import base64
 import io
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,9 +28,11 @@ _THUMBNAIL = 480
 
 @dataclass(frozen=True)
 class Card:
-    """One answer of one case: highlighted pieces and a line per metric."""
+    """One answer of one case: highlighted pieces and a line per metric; equal answers of repeats are one card."""
 
     cell: Cell
+    repeats: str
+    """Which repeats gave it, from 1; empty where there is only one repeat."""
     pieces: tuple[Piece, ...]
     score: str
     metrics: tuple[tuple[str, str, str, str], ...]
@@ -70,6 +73,7 @@ def html_report(tables: RunTables, other: Against | None, lang: Lang) -> str:
         mark=lambda found: wording.mark(found, lang),
         shade=mark_shade,
         verdict=lambda found: verdicts.verdict(found, lang),
+        winners_first=verdicts.winners_first,
         metric_verdicts=lambda found: metric_verdicts(found, lang),
         losses=lambda found: losses(found, lang),
         firmness=verdicts.firmness(tables.sensitivity, lang) if tables.sensitivity else [],
@@ -109,20 +113,31 @@ def _sections(tables: RunTables, lang: Lang) -> list[Section]:
     found = []
     with tempfile.TemporaryDirectory() as folder:
         for item in tables.cases:
-            cards = tuple(_card(cell, tables.profile, lang) for cell in tables.cells if cell.case_id == item.case.id)
+            cards = tuple(_cards(tables, item.case.id, lang))
             images = tuple((image.name, _data_uri(image, Path(folder))) for image in item.case.images)
             found.append(Section(item, item.case.title.text(lang) or item.case.id, images, cards))
     return found
 
 
-def _card(cell: Cell, profile: str, lang: Lang) -> Card:
+def _cards(tables: RunTables, case_id: str, lang: Lang) -> Iterator[Card]:
+    for variant in tables.variants:
+        groups: dict[tuple[str | None, str | None], list[Cell]] = {}
+        for cell in tables.cells:
+            if (cell.case_id, cell.variant) == (case_id, variant):
+                groups.setdefault((cell.answer.text if cell.answer else None, cell.error), []).append(cell)
+        for group in groups.values():
+            repeats = "".join(f" #{cell.repeat + 1}" for cell in group) if tables.run.spec.repeats > 1 else ""
+            yield _card(group[0], repeats.strip(), tables.profile, lang)
+
+
+def _card(cell: Cell, repeats: str, profile: str, lang: Lang) -> Card:
     metrics = tuple(
         (metric_label(name, lang), wording.number(score.value), score.reason, _shade(score.value))
         for name, score in cell.scores.items()
         if score.value is not None
     )
     parts = () if cell.answer is None else tuple(pieces(cell.answer.text, cell.scores))
-    return Card(cell, parts, wording.number(cell.profile(profile)), metrics)
+    return Card(cell, repeats, parts, wording.number(cell.profile(profile)), metrics)
 
 
 def _data_uri(image: Path, folder: Path) -> str:

@@ -149,7 +149,7 @@ def _signs(n: int, flips: int, seed: int) -> "Signs":
     import numpy as np
 
     if n < 60 and 2**n <= flips:
-        return 1.0 - 2.0 * ((np.arange(2**n)[:, None] >> np.arange(n)) & 1)
+        return np.asarray(1 - 2 * ((np.arange(2**n)[:, None] >> np.arange(n)) & 1), dtype=np.float64)
     return np.random.default_rng(seed).choice([-1.0, 1.0], size=(flips, n))
 
 
@@ -168,7 +168,9 @@ def detectable_difference(differences: Sequence[float]) -> float | None:
 
     mean = math.fsum(differences) / n
     spread = math.sqrt(math.fsum((value - mean) ** 2 for value in differences) / (n - 1))
-    return float((stdtrit(n - 1, 0.975) + stdtrit(n - 1, POWER)) * spread / math.sqrt(n)) or None
+    if spread < 1e-9:
+        return None
+    return float((stdtrit(n - 1, 0.975) + stdtrit(n - 1, POWER)) * spread / math.sqrt(n))
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:

@@ -43,6 +43,11 @@ def verdict(found: Comparison, lang: Lang, what: str = "") -> str:
     return f"{found.b} {sign} {found.a} on {what}, {figures}, {cases}, {p}"
 
 
+def winners_first(found: Sequence[Comparison]) -> list[Comparison]:
+    """The comparisons that name a winner before the tied ones, otherwise as they are."""
+    return sorted(found, key=lambda item: item.verdict == "tied")
+
+
 def verdict_line(found: Sequence[Comparison], names: Sequence[str], lang: Lang) -> str:
     """Comparisons of one pair that came out alike as one sentence: `v3 > v2: dose +0.12 [0.05, 0.19] 40 cases; …`."""
     zh = lang == "zh"

@@ -19,7 +19,7 @@ from medeval.adapters.sidecar import SIDECAR, file_sha256, write_json
 from medeval.adapters.tensorfile import write_tensors
 from medeval.adapters.variant import Adapter
 from medeval.errors import EngineError, UsageError
-from medeval.fusion.folder import HEAD, BaseFolder, read_folder
+from medeval.fusion.folder import HEAD, BaseFolder, channels_last, read_folder
 from medeval.fusion.write import read_stored
 
 
@@ -84,6 +84,6 @@ def parameter(folder: BaseFolder, name: str) -> NDArray[np.float32]:
             whole[:, share.start : share.stop] = value
         else:
             whole[share.expert, share.start : share.stop] = value
-    if name.endswith("patch_embed.proj.weight") and whole.ndim == 5 and whole.shape[-1] in (1, 3):
-        whole = whole.transpose(0, 4, 1, 2, 3)  # MLX keeps channels last
+    if channels_last(folder.tensors[shares[0].disk], folder.config):
+        whole = whole.transpose(0, 4, 1, 2, 3)
     return np.ascontiguousarray(whole)

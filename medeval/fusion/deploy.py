@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from medeval.adapters.adding import safe_name
 from medeval.errors import EngineError, UsageError
-from medeval.fusion.fuse import place
+from medeval.fusion.placing import place
 from medeval.fusion.report import JSON
 from medeval.fusion.write import sync
 

@@ -188,7 +188,16 @@ def _plain(
         # A square one is read as transformers reads it: in its own order.
         turned = wanted is not None and shape[1:] == wanted and shape[1] != shape[2]
         shapes[stored.name] = (shape[0], shape[2], shape[1]) if turned else shape
+        if channels_last(stored, config):
+            shapes[stored.name] = (shape[0], shape[4], *shape[1:4])
         shares[stored.name] = (Share(stored.disk, transposed=turned),)
+
+
+def channels_last(stored: Stored, config: Mapping[str, Any]) -> bool:
+    """Whether a patch embedding lies as MLX keeps it, [out, time, height, width, channels]."""
+    vision = config.get("vision_config") or {}
+    channels = vision.get("in_channels", vision.get("in_chans", 3))
+    return len(stored.shape) == 5 and stored.shape[-1] == channels != stored.shape[1]
 
 
 def _apart(
@@ -209,6 +218,8 @@ def _apart(
             rows, columns = next(iter(held.values())).shape[-2:]
             experts = {i for _, i in held}
             count = len(experts) if -1 not in experts else next(iter(held.values())).shape[0]
+            for part in held.values():
+                shapes.pop(part.name, None)  # transformers knows only the fused parameter
             shapes[f"{stem}.experts.{name}"] = (count, rows * len(leaves), columns)
             shares[f"{stem}.experts.{name}"] = tuple(
                 Share(s.disk, leaves.index(leaf) * rows, (leaves.index(leaf) + 1) * rows, None if i < 0 else i)

@@ -6,66 +6,30 @@ target's name; the next attempt clears what it left. A model that fails its proo
 
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from medeval.adapters.fingerprint import base_fingerprint
 from medeval.adapters.gate import Checked, check_adapter
 from medeval.adapters.variant import Variant
-from medeval.cases.schema import Case
 from medeval.errors import AdapterError, EngineError, MissingPackageError, UsageError
 from medeval.fusion.folder import BaseFolder, read_folder
+from medeval.fusion.order import BITS, Engine, Order, Outcome, Progress
 from medeval.fusion.parity import Parity, Replayed, compare, replay
+from medeval.fusion.placing import place
 from medeval.fusion.process import run_fresh
 from medeval.fusion.quantise import check_mlx, group_size
-from medeval.fusion.report import write_report
+from medeval.fusion.report import JSON, write_report
 from medeval.fusion.space import check_space
-from medeval.fusion.write import Dtype, Stopped, Written, copy_rest, sync, write_fused
+from medeval.fusion.write import Stopped, Written, copy_rest, sync, write_fused
 
-Engine = Literal["torch", "mlx"]
-BITS = (16, 8, 4)
-__all__ = ["BITS", "Order", "Outcome", "Stopped", "fuse", "place"]
-
-
-@dataclass(frozen=True)
-class Order:
-    """What is to be fused, and how it is proven.
-
-    `bits` is the model that is kept; `measure` names further widths whose loss goes into the table.
-    """
-
-    base: Path
-    variant: Variant
-    out: Path
-    cases: Sequence[Case]
-    bits: int = 16
-    measure: tuple[int, ...] = ()
-    dtype: Dtype = "auto"
-    tokens: int = 192
-    engine: Engine | None = None
-    replace: bool = False
-    base_name: str = ""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Where the model lies and what the proof found; `ok` false means `NAME.failed`."""
-
-    ok: bool
-    path: Path
-    rows: tuple[Parity, ...]
-    report: dict[str, Any]
-    backup: Path | None = None
-
-
-Progress = Callable[[int, int, str, str], None]
-"""(done, total, zh, en): parts of the whole work and what is being done."""
+__all__ = ["Order", "Outcome", "Stopped", "fuse"]
 
 
 @dataclass
@@ -265,7 +229,12 @@ def _finish(work: _Work, seconds: float) -> Outcome:
     report = _report(work, ok, seconds)
     write_report(model, report)
     sync(model)
-    path, backup = place(model, order.out if ok else order.out.with_name(f"{order.out.name}.failed"), True)
+    target = order.out
+    if not ok:
+        target = order.out.with_name(f"{order.out.name}.failed")
+        if (target / JSON).is_file():
+            _clear(target)  # only the latest failure is kept
+    path, backup = place(model, target, replace=order.replace or not ok)
     steps.end()
     return Outcome(ok, path, tuple(work.rows), report, backup)
 
@@ -281,31 +250,3 @@ def _report(work: _Work, ok: bool, seconds: float) -> dict[str, Any]:
         "cases": [case.id for case in order.cases], "tokens": order.tokens, "reference": work.environment,
         "created": datetime.now(UTC).isoformat(timespec="seconds"), "seconds": round(seconds, 1),
     }  # fmt: skip
-
-
-def place(source: Path, target: Path, replace: bool) -> tuple[Path, Path | None]:
-    """Moves a finished folder to its name; what stood there is kept beside it as a dated backup.
-
-    Raises:
-        UsageError: the name is taken and `replace` is false.
-    """
-    backup: Path | None = None
-    if target.exists():
-        if not replace:
-            raise UsageError(f"{target} 已存在 / exists already")
-        backup = _free(target.with_name(f"{target.name}.backup-{datetime.now(UTC):%Y%m%d-%H%M%S}"))
-        target.rename(backup)
-    try:
-        source.rename(target)
-    except OSError:
-        if backup is not None:
-            backup.rename(target)
-        raise
-    return target, backup
-
-
-def _free(path: Path) -> Path:
-    found, number = path, 2
-    while found.exists():
-        found, number = path.with_name(f"{path.name}-{number}"), number + 1
-    return found

@@ -54,7 +54,12 @@ def head_steps(folder: BaseFolder, steps: Steps) -> Sequence[Step]:
 
 
 def merged(weight: Array, share: Share, step: Step) -> Array:
-    """`weight` (float32, as stored) after one change; a new array."""
+    """`weight` (float32, as stored) after one change; a new array, which may hold infinities."""
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        return _merged(weight, share, step)
+
+
+def _merged(weight: Array, share: Share, step: Step) -> Array:
     if step.value is not None:
         return _stored_form(_part(step.value, share), share)
     assert step.factor is not None

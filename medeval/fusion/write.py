@@ -98,9 +98,9 @@ def write_fused(
     slots = [(file, out.slot) for file, outs in plan.items() for out in outs]
     _write_index(folder, target, slots)
     copy_rest(folder.path, target)
-    write_json(target / "config.json", _config(folder, dtype, bool(head)))
+    write_json(target / "config.json", _config(folder, dtype, head is not None))
     sync(target)
-    return _counted(folder, target, len(placed), bool(head))
+    return _counted(folder, target, len(placed), head is not None)
 
 
 def _separate_head(folder: BaseFolder, steps: Mapping[str, Sequence[Step]], dtype: Dtype) -> Sequence[Step] | None:

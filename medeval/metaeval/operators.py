@@ -213,6 +213,22 @@ def _swap(name: str, zh: str, en: str, severity: int = 2, named: NamedTest = _wo
     return Operator(name, name, zh, en, severity, _words(name, both=True), named)
 
 
+def _round(text: str, language: Language) -> Iterator[Site]:
+    for amount in amounts(text):
+        new = to_round(amount.number)
+        if new:
+            yield Site(amount.start, amount.number_end, new)
+
+
+def to_round(number: str) -> str:
+    """The nearest other number of 1, 2, 3, 5 × a power of ten: a wrong figure that looks as usual as any."""
+    value = float(number)
+    if value <= 0:
+        return ""
+    ladder = [step * 10.0**power for power in range(-2, 5) for step in (1, 2, 3, 5)]
+    return f"{min((r for r in ladder if abs(r - value) > 1e-9), key=lambda r: abs(r - value)):g}"
+
+
 def _figured(name: str, family: str, zh: str, en: str, severity: int, sites: SiteFinder) -> Operator:
     return Operator(name, family, zh, en, severity, sites, _figure_named, _figure_stated)
 
@@ -244,6 +260,7 @@ OPERATORS: tuple[Operator, ...] = (
         _figure_named,
         _figure_stated,
     ),
+    _figured("number_round", "round", "数值改为常见整数", "number made a round one", 1, _round),
     _figured("unit", "unit", "单位改变", "unit changed", 2, _units),
     Operator("negation", "negation", "否定翻转", "negation flipped", 2, _words("negation", both=False), _word_named),
     _swap("direction", "方向翻转", "direction flipped"),

@@ -42,6 +42,7 @@ def _names(lang: Language) -> dict[str, str]:
     from medeval.metrics.score import all_metrics
 
     found = {name: metric.zh if lang == "zh" else metric.en for name, metric in all_metrics().items()}
+    found |= {"other_swap": "≠", "other_small": "×1.1", "other_double": "×2"}
     found |= {change.name: change.zh if lang == "zh" else change.en for change in INVARIANCES}
     return found | {trick.name: trick.zh if lang == "zh" else trick.en for trick in TRICKS}
 

@@ -17,8 +17,17 @@ from medeval.metaeval.trials import SAME, Trial, any_metric
 
 _DATA = Path(__file__).resolve().parent / "data" / "bars.yaml"
 Kind = Literal[
-    "preferred", "violated", "unmoved", "beaten", "false_alarm", "entailment", "contradiction", "note", "speed"
-]
+    "preferred",
+    "violated",
+    "unmoved",
+    "penalised",
+    "beaten",
+    "false_alarm",
+    "entailment",
+    "contradiction",
+    "note",
+    "speed",
+]  # fmt: skip
 Status = Literal["met", "not met", "not enough data", "reported"]
 
 
@@ -93,8 +102,10 @@ TIMED = 150
 FEWEST = 10
 """Questions below which no bar is called met or missed."""
 
-_TRIAL_KIND = {"preferred": "operator", "violated": "invariance", "unmoved": "invariance", "beaten": "trick",
-               "note": "note"}  # fmt: skip
+_TRIAL_KIND = {
+    "preferred": "operator", "violated": "invariance", "unmoved": "invariance", "penalised": "control",
+    "beaten": "trick", "note": "note",
+}  # fmt: skip
 
 
 def trials_for(row: Row, trials: Sequence[Trial]) -> list[Trial]:
@@ -120,6 +131,8 @@ def figure_of(row: Row, trials: Sequence[Trial], measures: Sequence[str], metric
         return share([(t.cluster, float(t.moved(measures) > SAME)) for t in trials])
     if row.kind == "unmoved":
         return share([(t.cluster, float(t.moved(measures) <= SAME)) for t in trials])
+    if row.kind == "penalised":
+        return share([(t.cluster, float((t.together(measures) or 0.0) > SAME)) for t in trials])
     if row.kind == "beaten":
         return share([(t.cluster, float((t.together(measures) or 0.0) < -1e-6)) for t in trials])
     return NOTHING
@@ -137,6 +150,8 @@ def is_failing(row: Row, trial: Trial) -> bool:
         return (trial.together(row.measures) or 0.0) <= 1e-6
     if row.kind in ("violated", "unmoved"):
         return trial.moved(row.measures) > SAME
+    if row.kind == "penalised":
+        return (trial.together(row.measures) or 0.0) > SAME
     return (trial.together(row.measures) or 0.0) < -1e-6
 
 

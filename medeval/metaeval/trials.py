@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from medeval.cases.schema import Language
+from medeval.cases.schema import Case, Language
+from medeval.metaeval.control import CHANGES, other_patient
 from medeval.metaeval.edits import Aim, apply_operator
 from medeval.metaeval.figures import EQUAL
 from medeval.metaeval.gaming import TRICKS
@@ -23,7 +24,7 @@ class Trial:
     """One change of one item; `original` and `changed` are the scores of both texts."""
 
     kind: str
-    """"operator", "invariance", "trick" or "note"."""
+    """"operator", "invariance", "control", "trick" or "note"."""
     name: str
     aim: Aim
     severity: int
@@ -72,12 +73,13 @@ def any_metric(trial: Trial, metrics: Sequence[str]) -> float | None:
 
 
 def _trial(
-    item: Item, kind: str, name: str, aim: Aim, severity: int, text: str, shown: tuple[str, str], score: Scorer
-) -> Trial:
+    item: Item, kind: str, name: str, aim: Aim, severity: int, text: str, shown: tuple[str, str], score: Scorer,
+    changed_case: Case | None = None,
+) -> Trial:  # fmt: skip
     case = item.case
     return Trial(
         kind, name, aim, severity, case.id, item.cluster, item.dataset, item.language, bool(item.checklist),
-        case.expect.urgency or "", shown[0], shown[1], score(case, item.answer), score(case, text),
+        case.expect.urgency or "", shown[0], shown[1], score(case, item.answer), score(changed_case or case, text),
     )  # fmt: skip
 
 
@@ -92,6 +94,11 @@ def _of_item(item: Item, score: Scorer) -> Iterator[Trial]:
         text = invariance.apply(item)
         if text is not None:
             yield _trial(item, "invariance", invariance.name, "any", 0, text, (item.answer[:80], text[:80]), score)
+    for name in CHANGES:
+        other = other_patient(item, name)
+        if other is not None:
+            shown = (item.answer[:80], other.answer[:80])
+            yield _trial(item, "control", name, "any", 0, other.answer, shown, score, other.case)
     for trick in TRICKS:
         gamed = trick.answer(item)
         if gamed is not None:

@@ -8,8 +8,10 @@ from medeval.metrics import numbers
 from medeval.metrics import interpretation
 from medeval.metrics import images
 from medeval.metrics import labs
+from medeval.metrics import characters
 from medeval.metrics import confidence
 from medeval.metrics import clarity
+from medeval.metrics import tone
 from medeval.metrics import completeness
 from medeval.metrics import urgency
 from medeval.metrics import prescription

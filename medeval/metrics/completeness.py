@@ -39,7 +39,8 @@ def judge_point(reading: Reading, statement: Statement, question: str, skip: fro
         graded = support(reading, option, question, skip)
         span = entails(reading, option, skip)
         if span:
-            point = Point(option, 1.0 if len(option) <= SHORT else ENTAILED + (1 - ENTAILED) * graded.degree, True, False, span)
+            value = 1.0 if len(option) <= SHORT else ENTAILED + (1 - ENTAILED) * graded.degree
+            point = Point(option, value, True, False, span)
         else:
             opposed = graded.contradiction >= CONTRADICTED and graded.contradiction > graded.degree
             point = Point(option, ENTAILED * graded.degree, False, opposed, graded.span)
@@ -96,7 +97,7 @@ def completeness(case: Case, text: str) -> Score:
 
 
 def _reason(points: list[Point], asserted: list[str]) -> str:
-    parts = [f"要点 {sum(p.stated for p in points)}/{len(points)} / key points"] if points else ["要点 0/0 / key points"]
+    parts = [f"要点 {sum(p.stated for p in points)}/{len(points)} / key points"]
     partly = [p.text for p in points if not p.stated and not p.contradicted and p.value >= PARTLY]
     missing = [p.text for p in points if not p.stated and not p.contradicted and p.value < PARTLY]
     opposed = [p.text for p in points if p.contradicted]

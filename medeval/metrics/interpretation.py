@@ -20,7 +20,9 @@ def _about(claim: Claim, meaning: Meaning, alone: bool) -> bool:
     if claim.quantity in (REST, ALL):
         return False
     target = meaning.target
-    if claim.quantity and (target.quantity in claim.quantity.split("|") or claim.analyte in target.keys):
+    if claim.quantity and target.quantity in claim.quantity.split("|"):
+        return True
+    if claim.kind == "direction" and claim.quantity and claim.analyte in target.keys:
         return True
     generic = claim.quantity in ("", "glucose") or not claim.analyte
     return alone and (generic or (claim.quantity in GLUCOSE and target.quantity in GLUCOSE and claim.kind == "class"))

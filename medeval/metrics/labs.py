@@ -15,7 +15,7 @@ VALUE, UNIT, FLAG = 0.6, 0.15, 0.25
 ABNORMAL_WEIGHT = 2.0
 
 
-def _values(reading: Reading, key: str) -> list[Bound]:
+def bound_values(reading: Reading, key: str) -> list[Bound]:
     """Plain values an answer gives for a test."""
     known = analytes()
     same = {k for k, a in known.items() if a.quantity == known[key].quantity}
@@ -28,7 +28,7 @@ def _row(reading: Reading, row: LabRow, key: str, marks: Marks) -> float:
     direction = row_direction(row)
     unit = canonical(read(row.unit).text)
     substance = analytes()[key].substance
-    values = _values(reading, key)
+    values = bound_values(reading, key)
     right = [b for b in values if same_value(b.quantity.values[0], b.quantity.unit, row.value, unit, substance)]
     points = 0.0
     if right:

@@ -10,7 +10,8 @@ from medeval.metrics.score import Evidence, EvidenceKind, Score
 _PUNCTUATION = str.maketrans("", "", " ，,。；;：:！!？?、.“”\"'()（）\n\t")
 
 _GRADES_ITSELF = re.compile(
-    r"^\W*(?:得分|评分|打分|总分|满分|自评|(?:overall |final )?(?:score|rating|grade))\s?(?:为|是|of|is)?\s?[::]?\s?[\d满f]"
+    r"^\W*(?:得分|评分|打分|总分|满分|自评|(?:overall |final )?(?:score|rating|grade))"
+    r"\s?(?:为|是|of|is)?\s?[::]?\s?[\d满f]"
     r"|要点(?:均|都|全部)已|all key points are (?:met|covered)"
 )
 MOSTLY = 0.6

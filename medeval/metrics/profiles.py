@@ -27,6 +27,8 @@ class Part(_Strict):
     profile: str = ""
     penalty: bool = False
     needs: str = ""
+    figures: dict[str, float] = {}
+    """Figures of the seed beside the weight; a reward and a penalty factor of one line leave its share unchanged."""
 
     @model_validator(mode="after")
     def _one_source(self) -> "Part":
@@ -44,6 +46,7 @@ class Profile(_Strict):
     seed: str
     parts: tuple[Part, ...]
     requires_all: bool = False
+    figures: dict[str, float] = {}
 
 
 @lru_cache(maxsize=4)

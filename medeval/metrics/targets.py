@@ -6,8 +6,8 @@ from functools import lru_cache
 from medeval.cases.schema import AnyOf, Case, LabRow
 from medeval.clinical.binding import Bound, bind
 from medeval.clinical.entailment import parse_statement
-from medeval.clinical.facts import CANONICAL_UNIT, measurement, person
-from medeval.clinical.guidelines import QUANTITY_FACTS, Direction, Interpretation, interpret
+from medeval.clinical.facts import measurement, person, unit_of
+from medeval.clinical.guidelines import Direction, Interpretation, interpret, quantity_facts
 from medeval.clinical.lexicons import analytes, hits
 from medeval.clinical.quantities import Quantity, same_value
 from medeval.clinical.reading import Reading, read
@@ -46,8 +46,8 @@ class Meaning:
 
     @property
     def has_classes(self) -> bool:
-        """Whether a guideline gives this value a name of its own."""
-        return any(i.labels and i.direction != "normal" for i in self.interpretations)
+        """Whether a guideline gives this value a name of its own; of a printed row the direction is enough."""
+        return self.target.row is None and any(i.labels and i.direction != "normal" for i in self.interpretations)
 
 
 def row_direction(row: LabRow) -> Direction:
@@ -80,11 +80,10 @@ def _keys(quantity: str) -> frozenset[str]:
 def _targets(facts: tuple[tuple[str, str], ...], rows: tuple[LabRow, ...]) -> tuple[Target, ...]:
     found: list[Target] = []
     known = dict(facts)
-    groups = QUANTITY_FACTS | {key: (key,) for key in ("heart_rate", "spo2", "bmi", "creatinine", "uric_acid", "egfr")}
-    for quantity, keys in groups.items():
+    for quantity, keys in quantity_facts().items():
         values = [value for key in keys if (value := measurement(known, key)) is not None]
         if values and len(values) == len(keys) or (values and quantity == "blood_pressure"):
-            unit, substance = CANONICAL_UNIT[keys[0]]
+            unit, substance = unit_of(keys[0]) or ("", "")
             names = _keys(quantity)
             if len(values) == 1 and quantity == "blood_pressure":
                 names = frozenset({next(key for key in keys if measurement(known, key) is not None)})
@@ -125,18 +124,31 @@ def _expected(case: Case) -> dict[str, Direction]:
     return found
 
 
+def _readings(case: Case) -> list[Interpretation]:
+    """What the guidelines make of facts and, where no fact is given, of the rows of the report."""
+    rows = {analyte_of(row.name, row.abbr): f"{row.value:g} {row.unit}" for row in case.expect.lab_rows}
+    facts = {key: value for key, value in rows.items() if key} | case.facts
+    try:
+        return interpret(facts, case.guideline)
+    except UsageError:
+        return interpret(facts, None)
+
+
+def _of_row(reading: Interpretation, row: LabRow) -> bool:
+    """Whether a guideline's class may be said of a printed row: it names the direction that the report prints."""
+    return bool(reading.labels) and reading.direction == row_direction(row)
+
+
 def meanings_of(case: Case) -> tuple[Meaning, ...]:
     """What every figure means; a guideline's word first, then the row's own range, then the case's statement."""
-    try:
-        readings = interpret(case.facts, case.guideline)
-    except UsageError:
-        readings = interpret(case.facts, None)
+    readings = _readings(case)
     found: list[Meaning] = []
     stated = _expected(case)
     for target in targets_of(case):
         mine = tuple(reading for reading in readings if reading.quantity == target.quantity)
         directions: set[Direction] = {i.direction for i in mine if i.direction != "none"}
-        if target.row is not None and not mine:
+        if target.row is not None:
+            mine = tuple(reading for reading in mine if _of_row(reading, target.row))
             directions = {row_direction(target.row)}
         if not directions and target.quantity in stated:
             directions = {stated[target.quantity]}

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from rapidocr import RapidOCR
+from rapidocr.ch_ppocr_rec.typings import TextRecInput
 
 from medeval.ocr.words import EngineName, Pixels, Quads, Word
 
@@ -38,15 +39,23 @@ class RapidReader:
 
     def lines(self, crops: list[Pixels]) -> list[tuple[str, float]]:
         """Each crop read as one line; an unreadable one is ("", 0.0)."""
-        return [self._line(crop) for crop in crops]
-
-    def _line(self, crop: Pixels) -> tuple[str, float]:
-        if min(crop.shape[:2]) < SMALLEST:
-            return "", 0.0
-        found = self._engine(_bgr(crop), use_det=False, use_cls=False, use_rec=True)
-        if not found.txts:
-            return "", 0.0
-        return str(found.txts[0]), float(found.scores[0])
+        usable = [i for i, crop in enumerate(crops) if min(crop.shape[:2]) >= SMALLEST]
+        read: list[tuple[str, float]] = [("", 0.0)] * len(crops)
+        if not usable:
+            return read
+        if self._engine.text_rec is None:  # the library makes it at the first reading
+            self._engine(np.full((48, 96, 3), 255, np.uint8), use_det=False, use_cls=False, use_rec=True)
+        recognise = self._engine.text_rec
+        wide = recognise.rec_image_shape
+        # Crops are padded to this width at least; a single figure needs a third of it, and the time goes with it.
+        recognise.rec_image_shape = (3, 48, 96)
+        try:
+            found = recognise(TextRecInput(img=[_bgr(crops[i]) for i in usable]))
+        finally:
+            recognise.rec_image_shape = wide
+        for i, text, score in zip(usable, found.txts or (), found.scores, strict=True):
+            read[i] = str(text), float(score)
+        return read
 
     def words(self, image: Pixels) -> list[Word]:
         """All lines of an upright image, from top to bottom."""

@@ -16,7 +16,7 @@ from medeval.ocr.checks import check_rows, outside
 from medeval.ocr.identifiers import Box, blurred, identifying_boxes
 from medeval.ocr.rows import FLAGS, HEADINGS, LOW, ReportRow, rows_of
 from medeval.ocr.tokens import even
-from medeval.ocr.upright import Turn, set_upright
+from medeval.ocr.upright import Turn, Upright, set_upright
 from medeval.ocr.words import Pixels, Reader, Word
 
 FEWEST_ROWS = 2
@@ -25,7 +25,7 @@ NOT_A_REPORT = "图中没有读到化验单 / no lab report was found in the ima
 
 @dataclass(frozen=True)
 class Report:
-    """What a photo says. `orientation`: degrees counter-clockwise the photo was turned; `image` is upright."""
+    """What a photo says. `orientation`: degrees counter-clockwise the photo was turned."""
 
     orientation: Turn
     skew: float
@@ -34,7 +34,25 @@ class Report:
     warnings: tuple[str, ...]
     words: tuple[Word, ...]
     identifiers: tuple[Box, ...]
-    image: Pixels
+    upright: Upright
+
+    @property
+    def image(self) -> Pixels:
+        """The upright image, identifiers and all: for reading, not for showing."""
+        return self.upright.image
+
+    def hide(self, photo: Pixels) -> Pixels:
+        """The photo as it was taken, [height, width, 3], identifiers blurred; unchanged where there are none."""
+        if not self.identifiers:
+            return photo
+        mask = np.zeros(self.image.shape[:2], np.uint8)
+        for left, top, right, bottom in self.identifiers:
+            mask[max(0, int(top) - 3) : int(bottom) + 4, max(0, int(left) - 2) : int(right) + 3] = 255
+        hidden = self.upright.back(mask, *photo.shape[:2])[..., None] > 0
+        size = max(1, photo.shape[1] // 40), max(1, photo.shape[0] // 40)
+        coarse = Image.fromarray(photo).resize(size, Image.Resampling.BOX)
+        blur = np.asarray(coarse.resize((photo.shape[1], photo.shape[0]), Image.Resampling.BILINEAR))
+        return np.where(hidden, blur, photo)
 
     @property
     def shown(self) -> Pixels:
@@ -84,8 +102,8 @@ def read_report(image: Pixels, reader: Reader) -> Report:
     """
     upright = set_upright(image, reader)
     words = reader.words(upright.image) if upright.lines else []
-    looked = [_flag_again(_read_again(row, upright.image, reader), upright.image, reader) for row in rows_of(words)]
-    rows, warnings = check_rows(looked)
+    again = _read_again(rows_of(words), upright.image, reader)
+    rows, warnings = check_rows([_flag_again(row, upright.image, reader) for row in again])
     is_report = _is_report(rows, words)
     if not is_report:
         rows, warnings = [], [NOT_A_REPORT]
@@ -95,7 +113,7 @@ def read_report(image: Pixels, reader: Reader) -> Report:
     ]  # fmt: skip
     boxes = tuple(identifying_boxes(words))
     return Report(
-        upright.turned, upright.skew, is_report, tuple(rows), tuple(warnings), tuple(words), boxes, upright.image
+        upright.turned, upright.skew, is_report, tuple(rows), tuple(warnings), tuple(words), boxes, upright
     )
 
 
@@ -112,13 +130,18 @@ def _is_report(rows: Sequence[ReportRow], words: Sequence[Word]) -> bool:
     return known >= FEWEST_ROWS or (len(rows) >= FEWEST_ROWS and headed) or (len(rows) >= 1 and known >= 1 and headed)
 
 
-def _read_again(row: ReportRow, image: Pixels, reader: Reader) -> ReportRow:
-    """A second look at the value alone; where the two readings differ the row is doubted, not changed."""
-    height = row.value_box[3] - row.value_box[1]
-    crop = _enlarged(image, row.value_box, 0.3 * height, 0.12 * height)
-    if crop is None:
-        return row
-    text, confidence = reader.lines([crop])[0]
+def _read_again(rows: Sequence[ReportRow], image: Pixels, reader: Reader) -> list[ReportRow]:
+    """A second look at each value alone; where the two readings differ the row is doubted, not changed."""
+    crops = [_enlarged(image, row.value_box, 0.3 * _height(row), 0.12 * _height(row)) for row in rows]
+    readings = iter(reader.lines([crop for crop in crops if crop is not None]))
+    return [row if crop is None else _compared(row, *next(readings)) for row, crop in zip(rows, crops, strict=True)]
+
+
+def _height(row: ReportRow) -> float:
+    return row.value_box[3] - row.value_box[1]
+
+
+def _compared(row: ReportRow, text: str, confidence: float) -> ReportRow:
     if row.value in text.replace(" ", ""):
         return row
     if not any(char.isdigit() for char in text):

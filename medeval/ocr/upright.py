@@ -14,12 +14,14 @@ from medeval.ocr.words import Pixels, Quads, Reader
 Turn = Literal[0, 90, 180, 270]
 LOOK_SIDE = 960
 """Longest side in pixels at which orientation is looked for."""
-TRIED = 14
+TRIED = 6
 LONG = 1.6
 """A box this many times longer than wide shows which way its line runs."""
 SMALL_PRINT = 22.0
 """Median line height in pixels below which the image is enlarged before reading."""
 LARGEST_SIDE = 3200
+LEVEL = 0.3
+"""Less skew than this, in degrees, is left alone."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,22 @@ class Upright:
     image: Pixels
     turned: Turn
     skew: float
+    enlarged: bool
     lines: int
     """How many text lines were seen on the first look."""
+
+    def back(self, mask: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+        """A mask drawn on the upright image, laid on the photo as it was: [height, width]."""
+        quarters = self.turned // 90
+        size = (width, height) if quarters % 2 == 0 else (height, width)
+        level = Image.fromarray(mask)
+        if self.enlarged:
+            level = level.resize((mask.shape[1] // 2, mask.shape[0] // 2), Image.Resampling.NEAREST)
+        if abs(self.skew) >= LEVEL:
+            level = level.rotate(-self.skew, Image.Resampling.NEAREST, expand=False, fillcolor=0)
+        left, top = (level.width - size[0]) // 2, (level.height - size[1]) // 2
+        level = level.crop((left, top, left + size[0], top + size[1]))
+        return np.ascontiguousarray(np.rot90(np.asarray(level), quarters))
 
 
 def set_upright(image: Pixels, reader: Reader) -> Upright:
@@ -42,7 +58,7 @@ def set_upright(image: Pixels, reader: Reader) -> Upright:
     small = _shrunk(image, LOOK_SIDE)
     quads = reader.boxes(small)
     if len(quads) == 0:
-        return Upright(image, 0, 0.0, 0)
+        return Upright(image, 0, 0.0, False, 0)
     sideways = _sideways(quads)
     if sideways:
         small, image = _quarter(small, 3), _quarter(image, 3)
@@ -55,8 +71,9 @@ def set_upright(image: Pixels, reader: Reader) -> Upright:
         image, again = _quarter(image, 2), again[:, ::-1] * -1
     turned = _turn(sideways, upside_down)
     scale = max(image.shape[:2]) / max(small.shape[:2])
-    grown = _grown(_rotated(image, tilt), _median_height(again if len(again) else quads) * scale)
-    return Upright(grown, turned, tilt, len(quads))
+    level = _rotated(image, tilt)
+    grown = _grown(level, _median_height(again if len(again) else quads) * scale)
+    return Upright(grown, turned, tilt, grown.shape != level.shape, len(quads))
 
 
 def _turn(sideways: bool, upside_down: bool) -> Turn:
@@ -109,7 +126,7 @@ def _tilt(quads: Quads) -> float:
 
 
 def _rotated(image: Pixels, degrees: float) -> Pixels:
-    if abs(degrees) < 0.3:
+    if abs(degrees) < LEVEL:
         return image
     fill = tuple(int(v) for v in np.median(image.reshape(-1, 3), axis=0))
     turned = Image.fromarray(image).rotate(degrees, Image.Resampling.BICUBIC, expand=True, fillcolor=fill)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from threading import Event as Cancel
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from medeval.adapters.catalogue import find_variants
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     from medeval.evaluation.run import Progress
     from medeval.metrics.composite import ScoreSheet
     from medeval.ocr.report import Report
-    from medeval.ocr.words import Reader
+    from medeval.services.images import ImageDesk
     from medeval.services.reviewing import Reviewing
     from medeval.store import Store
     from medeval.store.jobs import Jobs
@@ -61,8 +60,6 @@ class Services:
     def __init__(self, settings: Settings, engine: Engine | None = None) -> None:
         self.settings = settings
         self._resident = Resident(settings, engine)
-        self._readers: dict[str, Reader] = {}
-        self._reading = Lock()
 
     @cached_property
     def cases(self) -> CaseBook:
@@ -232,6 +229,13 @@ class Services:
 
         return score_answer(case, text)
 
+    @cached_property
+    def images(self) -> "ImageDesk":
+        """Uploaded images: taken in with identifiers blurred, and read by OCR."""
+        from medeval.services.images import ImageDesk
+
+        return ImageDesk(self.settings.prepare_home() / "images")
+
     def intake(self, source: Path) -> Intake:
         """Decodes an uploaded image safely into the private home.
 
@@ -246,13 +250,7 @@ class Services:
         Raises:
             ImageError: not a usable image. UsageError, MissingPackageError: no such OCR engine here.
         """
-        from medeval.ocr.report import read_file
-        from medeval.ocr.words import make_reader
-
-        with self._reading:
-            if engine not in self._readers:
-                self._readers[engine] = make_reader(engine)
-            return read_file(self.intake(source).path, self._readers[engine])
+        return self.images.report(source, engine)
 
     def close(self) -> None:
         """Frees the model and closes the store."""

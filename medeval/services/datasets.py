@@ -145,7 +145,7 @@ def prepare(
 
 @dataclass(frozen=True)
 class CheckState:
-    """A check in the background, as it stands."""
+    """A check or a preparation in the background, as it stands."""
 
     id: str
     name: str
@@ -154,11 +154,13 @@ class CheckState:
     done: int = 0
     total: int = 0
     report: DataReport | None = None
+    prepared: Prepared | None = None
     error: str = ""
+    kind: Literal["check", "prepare"] = "check"
 
 
 class Checks:
-    """Checks that go on while pages come and go; the last few are kept."""
+    """Checks and preparations that go on while pages come and go; the last few are kept."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -167,12 +169,37 @@ class Checks:
 
     def start(self, data: str, options: CheckOptions, name: str = "") -> str:
         """Begins a check; returns its id at once."""
-        state = CheckState(uuid4().hex[:12], name or Path(data).name, data)
+
+        def work(told: Told, state: CheckState) -> CheckState:
+            return replace(state, report=check(self._settings, data, options, told))
+
+        return self._begin(CheckState(uuid4().hex[:12], name or Path(data).name, data), work)
+
+    def start_prepare(self, data: str, mix: str = "", gold: int = 0) -> str:
+        """Begins to make data ready in a new folder of the private home; returns its id at once.
+
+        Raises:
+            UsageError: wrong shares.
+        """
+        from medeval.training.data_prepare import parse_mix
+
+        parse_mix(mix)
+        name = re.sub(r"[^\w.-]", "_", Path(data).stem)[:40] or "data"
+        state = CheckState(uuid4().hex[:12], Path(data).name, data, kind="prepare")
+        out = self._settings.prepare_home() / "data" / "prepared" / f"{name}-{state.id[:6]}"
+
+        def work(told: Told, state: CheckState) -> CheckState:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            return replace(state, prepared=prepare(self._settings, data, out, mix, gold=gold, told=told))
+
+        return self._begin(state, work)
+
+    def _begin(self, state: CheckState, work: Callable[[Told, CheckState], CheckState]) -> str:
         with self._lock:
             while len(self._states) >= 20:
                 self._states.pop(next(iter(self._states)))
             self._states[state.id] = state
-        Thread(target=self._run, args=(state, options), name="check-data", daemon=True).start()
+        Thread(target=self._run, args=(state, work), name="data", daemon=True).start()
         return state.id
 
     def state(self, check_id: str) -> CheckState | None:
@@ -189,13 +216,12 @@ class Checks:
             if state.id in self._states:
                 self._states[state.id] = state
 
-    def _run(self, state: CheckState, options: CheckOptions) -> None:
+    def _run(self, state: CheckState, work: Callable[[Told, CheckState], CheckState]) -> None:
         def told(done: int, total: int) -> None:
             self._put(replace(state, done=done, total=total))
 
         try:
-            report = check(self._settings, state.path, options, told)
-            self._put(replace(state, state="done", report=report))
+            self._put(replace(work(told, state), state="done"))
         except MedevalError as error:
             self._put(replace(state, state="failed", error=str(error)))
         except Exception as error:  # a page shows it; a thread would only print it

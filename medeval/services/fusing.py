@@ -17,7 +17,7 @@ from medeval.training.progress import JobFolder
 
 if TYPE_CHECKING:
     from medeval.fusion.deploy import Deployed, Smoke
-    from medeval.fusion.fuse import Outcome
+    from medeval.fusion.order import Outcome
     from medeval.services.core import Services
     from medeval.store.jobs import Job
 
@@ -84,7 +84,7 @@ def widths(settings: Settings) -> list[Width]:
         EngineError: the base is not there or cannot be read.
     """
     from medeval.fusion.folder import read_folder
-    from medeval.fusion.fuse import BITS
+    from medeval.fusion.order import BITS
     from medeval.fusion.quantise import check_mlx
     from medeval.fusion.space import model_bytes
 
@@ -138,7 +138,8 @@ def fuse_variant(
         MedevalError: as `fuse` and `deploy`.
         Stopped: the user stopped it.
     """
-    from medeval.fusion.fuse import Order, fuse
+    from medeval.fusion.fuse import fuse
+    from medeval.fusion.order import Order
 
     out = Path(order.out).expanduser() if order.out else default_out(settings, order)
     outcome = fuse(
@@ -190,7 +191,7 @@ def work(folder: JobFolder, settings: Settings) -> None:
     Raises:
         MedevalError: a step failed, or the proof did (the model is then kept as NAME.failed).
     """
-    from medeval.fusion.fuse import Stopped
+    from medeval.fusion.write import Stopped
 
     order = order_from(folder.config)
     emitter = _Emitter(folder)

@@ -77,11 +77,13 @@ def _base(settings: Settings, config: TrainConfig) -> tuple[Path | None, Row]:
     try:
         # a repo id that is not here is not fetched by a check
         folder = find_folder(BaseRef(wanted, offline=True))
-    except (MedevalError, OSError) as error:
-        places = [ROOT / "models", Path(wanted).expanduser().parent]
-        zh, en = base_hint(wanted, settings.base, places)
-        row = failed("base", error)
-        return None, Row("base", "failed", f"{row.zh}；{zh}", f"{row.en}; {en}")
+    except (MedevalError, OSError):
+        zh, en = base_hint(wanted, settings.base, [ROOT / "models", Path(wanted).expanduser().parent])
+        fetch = f"hf download {wanted}" if wanted.count("/") == 1 and wanted[0] not in "./~" else ""
+        more = (f"，或先下载：{fetch}", f", or fetch it first: {fetch}") if fetch else ("", "")
+        return None, Row(
+            "base", "failed", f"找不到基础模型 {wanted}；{zh}{more[0]}", f"no base model {wanted} here; {en}{more[1]}"
+        )
     return folder, Row("base", "ok", f"{folder}", f"{folder}")
 
 

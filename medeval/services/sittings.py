@@ -99,7 +99,8 @@ class Sittings:
         seat, _, places, rated = self._sitting(token)
         place = check_reachable(places, rated, number)
         checked = marks_from(marks, len(place.order))
-        if checked != rated.get(number):  # a page that repeats itself after a lost reply adds nothing
+        # a page that repeats itself after a lost reply adds nothing
+        if checked != rated.get(number) or seat.finished is not None:
             self.store.append(token, Change(number, "rating", checked, _author(seat, account), reason[:500], ""))
 
     def take_back(self, token: str, number: int, reason: str, account: str = "") -> None:

@@ -49,10 +49,13 @@ def clinical_score(
     if stop():
         return None
     values = []
-    for case in cases:
-        if case.id in answers:
+    for case in (case for case in cases if case.id in answers):
+        try:
             found = score_answer(case, answers[case.id]).profiles[profile].value
-            values.extend([found] if found is not None else [])
+        except Exception as error:  # a fault of a rule must not end hours of training
+            failed.append(f"{case.id}: 评分失败 / scoring failed: {type(error).__name__}: {str(error)[:200]}")
+            continue
+        values.extend([found] if found is not None else [])
     interval = mean_interval(values) if values else None
     return Clinical(interval.mean if interval else None, interval, len(values), tuple(failed))
 

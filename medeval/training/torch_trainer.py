@@ -131,7 +131,8 @@ class below_only:  # noqa: N801  used as a context manager
     """The new adapter does nothing inside the block; adapters below it stay."""
 
     def __init__(self, trainee: Trainee) -> None:
-        self._layers = [m for m in trainee.model.modules() if NEW in getattr(m, "scaling", {})]
+        scaled = [m for m in trainee.model.modules() if isinstance(getattr(m, "scaling", None), dict)]
+        self._layers = [layer for layer in scaled if NEW in layer.scaling]
         self._kept: list[float] = []
 
     def __enter__(self) -> None:

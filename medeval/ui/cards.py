@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from html import escape
 
 from medeval.metrics.score import Score
+from medeval.services.images import BLURRED
 from medeval.ui.exchange import Column, Round, View
 from medeval.ui.marks import marked, part, pieces_of
 from medeval.ui.text import Lang, say
@@ -34,8 +35,8 @@ class Look:
     """Metrics of which less is better."""
 
 
-def question(view: View, look: Look) -> str:
-    """The question on top: images, text, and the notes that belong to it."""
+def question(view: View, look: Look, says: str = "") -> str:
+    """The question on top: images, text, the notes that belong to it, and `says`, HTML of what the images say."""
     now = view.rounds[-1]
     pictures = "".join(
         f'<button type="button" class="me-pic" aria-label="{_say("zoom", look)}">'
@@ -47,11 +48,11 @@ def question(view: View, look: Look) -> str:
     notes = "".join(f'<div class="me-hint me-{kind}">{escape(text)}</div>' for kind, text in _notes(view, now, look))
     body = f'<div class="me-prompt">{escape(now.case.prompt)}</div>'
     side = f'<div class="me-pics">{pictures}</div>' if pictures else ""
-    return f'<section class="me-question">{side}<div class="me-asked">{head}{body}{notes}</div></section>'
+    return f'<section class="me-question">{side}<div class="me-asked">{head}{body}{notes}{says}</div></section>'
 
 
 def _notes(view: View, now: Round, look: Look) -> list[tuple[str, str]]:
-    notes = [("warn", half(text, look.lang)) for text in now.notes]
+    notes = [("note" if text == BLURRED else "warn", half(text, look.lang)) for text in now.notes]
     if view.startup:
         notes.append(("note", say("startup_note" if look.demo else "startup_note_real", look.lang)))
     if now.images and look.demo and now.kind != "case":

@@ -49,6 +49,7 @@ class CompareEvents:
         """Connects every widget; called once while the page is built."""
         rail, centre, shown = self.tab.rail, self.tab.centre, self.tab.shown
         rail.chips.click(self.pick, [self.wires.lang], [rail.picked, rail.box], **PRIVATE)
+        rail.box.input(self.prepare, [rail.box], None, **PRIVATE)
         asked = [rail.box, rail.picked, rail.variants, rail.max_tokens, rail.temperature, rail.seed,
                  self.wires.lang, self.wires.memory]
         self.then_follow(rail.ask.click(self.ask, asked, [shown, self.wires.memory], **PRIVATE))
@@ -105,6 +106,10 @@ class CompareEvents:
         for problem in problems:
             gr.Warning(escape(problem))
         return (opened, _remember(memory, opened)) if opened else (gr.skip(), gr.skip())
+
+    def prepare(self, box: dict[str, Any] | None) -> None:
+        """Files were dropped: they are read while the question is being written."""
+        self.desk.prepare([Path(f) for f in (box or {}).get("files") or []])
 
     def follow_up(
         self, exchange_id: str, text: str, lang: Lang, memory: dict[str, str] | None

@@ -19,7 +19,9 @@ from medeval.cases.schema import Case, Expect, Language, Title
 from medeval.engines.contract import Decoding, Receipt
 from medeval.errors import ImageError, MedevalError, UsageError
 from medeval.services import Services
+from medeval.services.images import BLURRED
 from medeval.ui.exchange import Column, Exchange, Kind, Round, View, new_id
+from medeval.ui.reading import Readings
 from medeval.ui.shelf import Shelf, record
 from medeval.ui.text import Lang, say
 from medeval.ui.topics import SAVED_SUITE
@@ -66,6 +68,7 @@ class Desk:
         self._lock = Lock()
         self._began = time.monotonic()
         self._loading = Loading("loading", 0)
+        self._readings = Readings()
         self.startup_id = ""
 
     def start(self) -> None:
@@ -105,6 +108,19 @@ class Desk:
         """The state of the model now."""
         state = self._loading
         return replace(state, seconds=self._seconds()) if state.state == "loading" else state
+
+    def refresh(self) -> list[str]:
+        """Takes over adapters that came or went since the model was loaded; returns the names that came.
+
+        Nothing changes while answers are being written or the model is not loaded.
+        """
+        before = self._loading
+        if before.receipt is None or not self.services.refresh():
+            return []
+        receipt = self.services.receipt()
+        self._loading = Loading("ready", 0, receipt)
+        known = {item.variant for item in before.receipt.variants}
+        return [item.variant for item in receipt.variants if item.variant not in known]
 
     # exchanges
 
@@ -155,14 +171,14 @@ class Desk:
         lang = question.lang
         if not question.variants:
             raise UsageError(say("m_no_variant", lang))
-        images, problems = self._take_in(question.files, lang)
+        images, problems, notes = self._take_in(question.files, lang)
         text = question.text.strip()
         if not text and not images:
             raise UsageError(" ".join([*problems, say("m_no_question", lang)]))
         case, kind = self._case_for(text or say("image_only", lang), images, question.case_id)
         new = Round(
             case, self._columns(question.variants), question.decoding, kind,
-            tuple(image.name for image in images), tuple(problems),
+            tuple(image.name for image in images), (*problems, *notes),
         )
         return self._open(new), problems
 
@@ -232,6 +248,10 @@ class Desk:
         self.services.reload_cases()
         return path
 
+    def reading(self, view: View) -> bool:
+        """Whether an image of the newest question is still being read."""
+        return self._readings.pending(self.services.images, view.rounds[-1].images)
+
     def case_images(self, case: Case) -> list[Path]:
         """The images of a case, cleaned; an unreadable one is left out and logged."""
         clean = []
@@ -254,15 +274,32 @@ class Desk:
         """Where cleaned images lie."""
         return self.services.settings.home / "images"
 
-    def _take_in(self, files: Sequence[Path], lang: Lang) -> tuple[list[Path], list[str]]:
+    def prepare(self, files: Sequence[Path]) -> None:
+        """Takes dropped files in while the question is still being written; what is wrong is said when it is asked."""
+        for file in files[:MAX_IMAGES]:
+            Thread(target=self._prepare, args=(file,), name="take-image", daemon=True).start()
+
+    def _prepare(self, file: Path) -> None:
+        try:
+            self._known(file) or self.services.images.take(file)
+        except ImageError:
+            return
+
+    def _take_in(self, files: Sequence[Path], lang: Lang) -> tuple[list[Path], list[str], list[str]]:
         problems = [say("m_too_many", lang, n=MAX_IMAGES)] if len(files) > MAX_IMAGES else []
         images: list[Path] = []
+        notes: list[str] = []
         for file in files[:MAX_IMAGES]:
             try:
-                images.append(self._known(file) or self.services.intake(file).path)
+                images.append(self._known(file) or self._upload(file, notes))
             except ImageError as error:
                 problems.append(f"{file.name}: {half(str(error), lang)}")
-        return images, problems
+        return images, problems, notes
+
+    def _upload(self, file: Path, notes: list[str]) -> Path:
+        taken = self.services.images.take(file)
+        notes.extend(note for note in taken.notes if note == BLURRED)
+        return taken.path
 
     def _known(self, file: Path) -> Path | None:
         """An image we cleaned before and only showed in the box, recognised by its content."""

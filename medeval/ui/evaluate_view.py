@@ -10,7 +10,7 @@ from medeval.evaluation.records import RunRecord
 from medeval.evaluation.report import losses, metric_label, metric_verdicts
 from medeval.evaluation.statistics import Comparison
 from medeval.evaluation.tables import RunTables
-from medeval.evaluation.verdicts import firmness, verdict
+from medeval.evaluation.verdicts import firmness, verdict, winners_first
 from medeval.evaluation.wording import facts, history
 from medeval.ui.evaluate_board import Work
 from medeval.ui.text import Lang, say
@@ -134,7 +134,7 @@ ONE = "只有一个版本，没有可比较的对象。 / Only one variant: noth
 
 
 def _verdicts(comparisons: Sequence[Comparison], lang: Lang) -> str:
-    ordered = sorted(comparisons, key=lambda item: item.verdict == "tied")
+    ordered = winners_first(comparisons)
     items = "".join(f'<li class="me-ev-{item.verdict}">{escape(verdict(item, lang))}</li>' for item in ordered)
     return f'<ul class="me-ev-verdicts">{items}</ul>' if items else ""
 

@@ -14,6 +14,7 @@ import gradio as gr
 from medeval.ui import cards, looks, tables
 from medeval.ui.desk import Desk
 from medeval.ui.exchange import View
+from medeval.ui.says import says_html
 from medeval.ui.text import Lang
 
 PERIOD = 0.08
@@ -52,7 +53,7 @@ def paint(desk: Desk, view: View, lang: Lang, profile: str) -> Painted:
     look = looks.look_for(desk, lang, profile)
     last = view.rounds[-1]
     return Painted(
-        cards.question(view, look),
+        cards.question(view, look, says_html(desk.services.images, last.images, desk.reading(view), look)),
         cards.earlier(view, look),
         cards.grid(view, look),
         "" if view.running else tables.scores_table(last, look),
@@ -84,12 +85,13 @@ class Followers:
         seen: object = None
         while exchange is not None and self._newest.get(page) == mine:
             view, loading = exchange.view(), self.desk.loading()
-            if seen != (view.version, loading):
-                seen = (view.version, loading)
+            reading = self.desk.reading(view)
+            if seen != (view.version, loading, reading):
+                seen = (view.version, loading, reading)
                 now = paint(self.desk, view, lang, profile)
                 yield now.updates(before)
                 before = now
-            if not view.running and loading.state != "loading":
+            if not view.running and not reading and loading.state != "loading":
                 return
             await asyncio.sleep(PERIOD)
 

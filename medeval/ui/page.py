@@ -10,6 +10,7 @@ from medeval.ui import looks
 from medeval.ui.about import about_html
 from medeval.ui.compare import build_compare
 from medeval.ui.compare_events import PRIVATE, CompareEvents, Wires
+from medeval.ui.data import build_data
 from medeval.ui.desk import Desk
 from medeval.ui.evaluate import build_evaluate
 from medeval.ui.labels import Labels
@@ -22,6 +23,7 @@ TABS: tuple[tuple[str, Build], ...] = (
     ("evaluate", build_evaluate),
     ("review", build_review),
     ("train", build_train),
+    ("data", build_data),
 )
 """Tabs between Compare and About. A builder draws into the open tab and wires its own events: `switch.change`
 re-renders in the other language, `tab.select` refreshes."""
@@ -46,7 +48,7 @@ def build_page(desk: Desk) -> gr.Blocks:
                 LANGUAGES, value=lang, show_label=False, container=False, elem_id="me-lang", scale=0, min_width=170
             )
         with gr.Tabs(elem_classes="me-tabs"):
-            with labels.add(gr.Tab(labels.say("tab_compare"), id="compare"), label="tab_compare"):
+            with labels.add(gr.Tab(labels.say("tab_compare"), id="compare"), label="tab_compare") as compare_tab:
                 tab = build_compare(desk, labels)
             for name, build in TABS:
                 with labels.add(gr.Tab(labels.say(f"tab_{name}"), id=name), label=f"tab_{name}") as opened:
@@ -59,7 +61,23 @@ def build_page(desk: Desk) -> gr.Blocks:
         fixed = [brand, line, tab.rail.keys, tab.rail.chips, tab.rail.profile]
         watched = [status, tab.rail.variants, tab.rail.refused, about]
         _connect(blocks, desk, events, labels, switch, memory, fixed, watched)
+        _connect_columns(desk, compare_tab, switch, tab.rail.variants, watched)
     return blocks
+
+
+def _connect_columns(
+    desk: Desk, compare_tab: gr.Tab, switch: gr.Radio, variants: gr.CheckboxGroup, watched: list[Any]
+) -> None:
+    """Adapters that came while another tab was open become columns, ticked, when Compare is opened again."""
+
+    async def arrive(lang: Lang, ticked: list[str]) -> list[Any]:
+        came = await asyncio.to_thread(desk.refresh)
+        offered = looks.variant_choices(desk, lang)
+        known = [name for _, name in offered]
+        boxes = gr.update(choices=offered, value=[name for name in known if name in ticked or name in came])
+        return [looks.status_html(desk, lang), boxes, looks.refused_html(desk, lang), about_html(desk, lang)]
+
+    compare_tab.select(arrive, [switch, variants], watched, **PRIVATE)
 
 
 def _connect(

@@ -17,20 +17,11 @@
   let viewer = null;
   let asking = false; // a reason is being typed
   let busy = false;
-  let chain = Promise.resolve(); // drafts go out one after the other
+  let waiting = null; // a draft still to be sent
+  let sending = null; // the request under way
+  let typing = 0;
 
-  const make = (tag, name, text) => {
-    const element = document.createElement(tag);
-    if (name) element.className = name;
-    if (text !== undefined) element.textContent = text;
-    return element;
-  };
-  const button = (name, text, act) => {
-    const element = make('button', name, text);
-    element.type = 'button';
-    element.addEventListener('click', act);
-    return element;
-  };
+  const { make, button, card, question } = window.meReviewParts({ lang, words, scales, slots });
   const half = (text) => {
     const [zh, en] = String(text).split(' / ');
     return en === undefined ? text : lang === 'zh' ? zh : en;
@@ -61,14 +52,28 @@
     return null;
   };
 
-  const keep = () => {
-    const body = { n: stop.n, marks: JSON.parse(JSON.stringify(marks)) };
-    say(words.saving);
-    chain = chain.then(() => call('draft', body)).then(() => say(words.unsaved), (error) => say(error.message, 'me-rv-bad'));
+  // Drafts: one request at a time, the newest content next; "kept" is said only once nothing is waiting.
+  const send = async () => {
+    while (waiting) {
+      const body = waiting;
+      waiting = null;
+      await call('draft', body);
+    }
+    say(words.unsaved);
   };
-  let typing = 0;
-  const keepSoon = () => { clearTimeout(typing); typing = setTimeout(() => { typing = 0; keep(); }, 350); };
-  addEventListener('pagehide', () => { if (typing) { clearTimeout(typing); keep(); } });
+  const keep = () => {
+    clearTimeout(typing);
+    typing = 0;
+    waiting = { n: stop.n, marks: JSON.parse(JSON.stringify(marks)) };
+    say(words.saving);
+    if (!sending) sending = send().catch((error) => say(error.message, 'me-rv-bad')).finally(() => { sending = null; });
+  };
+  const keepSoon = () => { clearTimeout(typing); typing = setTimeout(keep, 350); };
+  const settled = async () => { if (typing) keep(); await sending; };
+  addEventListener('pagehide', () => {
+    if (typing) keep();
+    if (waiting) call('draft', waiting).catch(() => {});
+  });
 
   const set = (column, name, value) => {
     if (saved() || asking || busy) return;
@@ -77,79 +82,21 @@
     keep();
   };
 
-  // one answer with its scales
-
-  const scale = (column, name, row) => {
-    const line = make('div', 'me-rv-scale');
-    line.dataset.cell = `${column}-${row}`;
-    line.setAttribute('role', 'radiogroup');
-    line.setAttribute('aria-label', `${slots[column]} ${words[name]}`);
-    line.appendChild(make('span', '', words[name]));
-    const levels = make('div', 'me-rv-levels');
-    const most = name === 'rank' ? marks.length : 5;
-    for (let value = 1; value <= most; value += 1) {
-      const pick = button('', String(value), () => { at = { column, row }; set(column, name, value); });
-      pick.setAttribute('role', 'radio');
-      pick.tabIndex = -1;
-      pick.dataset.value = value;
-      levels.appendChild(pick);
-    }
-    line.appendChild(levels);
-    return line;
-  };
-  const card = (answer, column) => {
-    const box = make('article', 'me-card me-rv-card');
-    const head = make('header');
-    head.appendChild(make('h3', '', slots[column]));
-    const flag = button('me-rv-flag', `⚠ ${words.danger}`, () => set(column, 'danger', !marks[column].danger));
-    flag.tabIndex = -1;
-    flag.dataset.flag = column;
-    head.appendChild(flag);
-    box.appendChild(head);
-    if (answer.thought) {
-      const thought = make('details', 'me-think');
-      thought.append(make('summary', '', words.thought), make('div', 'me-text', answer.thought));
-      box.appendChild(thought);
-    }
-    box.appendChild(make('div', 'me-text', answer.text || words.empty));
-    const form = make('div', 'me-rv-form');
-    ROWS.forEach((name, row) => form.appendChild(scale(column, name, row)));
-    const note = make('textarea', 'me-rv-note');
-    Object.assign(note, { rows: 1, maxLength: 4000, placeholder: words.comment, tabIndex: -1 });
-    note.dataset.note = column;
-    note.setAttribute('aria-label', `${slots[column]} ${words.comment}`);
-    note.value = marks[column].comment || '';
-    note.addEventListener('input', () => { marks[column].comment = note.value; keepSoon(); });
-    form.appendChild(note);
-    box.appendChild(form);
-    return box;
-  };
-
-  const question = () => {
-    const box = make('section', 'me-rv-question');
-    const title = stop.title[lang];
-    if (title) box.appendChild(make('div', 'me-title', title));
-    if (stop.history.length) {
-      const earlier = make('details', 'me-past');
-      earlier.appendChild(make('summary', '', words.earlier_turns));
-      stop.history.forEach((turn) => earlier.appendChild(
-        make('p', '', `${turn.role === 'user' ? words.user : words.assistant}：${turn.text}`)));
-      box.appendChild(earlier);
-    }
-    box.appendChild(make('div', 'me-prompt', stop.prompt));
-    return box;
-  };
-
   const show = () => {
     root.replaceChildren();
     const body = make('div', 'me-rv-body');
     viewer = stop.images.length ? window.meReviewImage(stop.images, words) : null;
     if (viewer) body.appendChild(viewer.panel);
     const right = make('div', 'me-rv-right');
-    right.appendChild(question());
+    right.appendChild(question(stop));
     const grid = make('div', 'me-grid');
     grid.style.setProperty('--n', stop.answers.length);
-    stop.answers.forEach((answer, column) => grid.appendChild(card(answer, column)));
+    const acts = {
+      pick: (column, row, value) => { at = { column, row }; set(column, ROWS[row], value); },
+      flag: (column) => set(column, 'danger', !marks[column].danger),
+      note: (column, text) => { marks[column].comment = text; keepSoon(); },
+    };
+    stop.answers.forEach((answer, column) => grid.appendChild(card(answer, column, marks, acts)));
     right.append(grid, make('p', 'me-quiet me-rv-tip', words.rank_tip), make('div', 'me-rv-foot'));
     body.appendChild(right);
     root.appendChild(body);
@@ -213,7 +160,7 @@
     if (found.finished) return guardedReveal();
     return show();
   };
-  const go = (n) => guarded(async () => take(await call(n === undefined ? 'stop' : `stop?n=${n}`)));
+  const go = (n) => guarded(async () => { await settled(); take(await call(n === undefined ? 'stop' : `stop?n=${n}`)); });
   const onward = () => {
     if (stop.complete) return lastPage();
     return go(stop.n + 1 < stop.total && stop.rated.includes(stop.n + 1) ? stop.n + 1 : undefined);
@@ -226,9 +173,7 @@
       say(`${words.missing} ${slots[open.column]} · ${words[ROWS[open.row]]}`, 'me-rv-bad');
       return;
     }
-    clearTimeout(typing);
-    typing = 0;
-    await chain;
+    await settled();
     await call('rate', { n: stop.n, marks });
     const next = await call('stop');
     if (next.complete) { stop = next; lastPage(); } else take(next);
@@ -240,6 +185,7 @@
     take(await call(`stop?n=${stop.n}`));
   });
   const undo = () => guarded(async () => {
+    await settled();
     if (!saved() && stop.n > 0 && !stop.complete) take(await call(`stop?n=${stop.n - 1}`));
     else if (document.querySelector('.me-rv-last')) take(await call(`stop?n=${stop.total - 1}`));
     if (saved()) askWhy();

@@ -5,7 +5,7 @@ TEXT: dict[str, tuple[str, str]] = {
     # form
     "tr_preset": ("预设", "Preset"),
     "tr_source": ("出处：{source}", "From: {source}"),
-    "tr_scaled": ("按演示模型缩放：{fields}", "Scaled to the demo model: {fields}"),
+    "tr_scaled": ("为演示模型缩放的参数", "Scaled to the demo model"),
     "tr_changed": ("与原文不同", "Differs from the document"),
     "tr_name": ("适配器名称", "Name of the adapter"),
     "tr_data": ("训练数据", "Training data"),

@@ -74,7 +74,9 @@ def _main(curves: Sequence[Curve], lang: Lang) -> str:
     last = _last_step(curves)
     scored = any(curve.history.clinical for curve in curves)
     losses = [v for c in curves for _, v in (*series(c.history.steps, "loss"), *series(c.history.evals, "val_loss"))]
-    upper = plot.Panel(_LEFT, 26, _INNER, 190, (0, last), plot.span_of(losses, floor=0.0))
+    low, high = plot.span_of(losses, floor=0.0)
+    # room above the curves for the names of the phases
+    upper = plot.Panel(_LEFT, 26, _INNER, 190, (0, last), (low, high + 0.1 * (high - low)))
     body = _phases(curves, upper, 190 + (150 if scored else 0), lang)
     body += plot.grid(upper) + plot.text(_LEFT, 20, say("tr_loss_axis", lang), "me-axis")
     body += "".join(_loss(curve, upper, lang) for curve in curves)
@@ -144,7 +146,9 @@ def _phases(curves: Sequence[Curve], panel: plot.Panel, height: float, lang: Lan
     return "".join(_band(phase, number, panel, height, lang) for number, phase in enumerate(phases))
 
 
-def _band(phase: Phase, number: int, panel: plot.Panel, height: float, lang: Lang) -> str:
+def _band(
+    phase: Phase, number: int, panel: plot.Panel, height: float, lang: Lang, named: bool = True
+) -> str:
     left, _ = panel.at((phase.start, 0))
     right, _ = panel.at((min(phase.end, panel.x[1]), 0))
     if right - left < 1:
@@ -152,7 +156,7 @@ def _band(phase: Phase, number: int, panel: plot.Panel, height: float, lang: Lan
     title = phase.title.get(lang) or say("tr_phase", lang, n=number + 1)
     # about six pixels a Latin letter and eleven a Chinese one; what does not fit is said on hover
     wide = sum(11 if ord(letter) > 0x2000 else 6 for letter in title)
-    shown = title if wide < right - left - 8 else str(number + 1)
+    shown = title if named and wide < right - left - 8 else str(number + 1)
     return (
         f'<rect class="me-band me-band-{number % 3}" x="{left:.1f}" y="{panel.top}" width="{right - left:.1f}" '
         f'height="{height:g}"><title>{escape(title)}</title></rect>'
@@ -178,8 +182,8 @@ def schedule_html(config: TrainConfig, samples: int | None, lang: Lang) -> str:
     total = config.total_steps(samples or 1)
     marks = sorted({*range(0, total, max(1, total // 120)), config.warmup(total), total})
     rates = [(float(step), learning_rate(config, step, total)) for step in marks]
-    panel = plot.Panel(40, 22, 312, 76, (0, total), (0.0, config.learning_rate * 1.12))
-    body = "".join(_band(phase, number, panel, 76, lang) for number, phase in enumerate(config.phases))
+    panel = plot.Panel(40, 22, 312, 76, (0, total), (0.0, config.learning_rate * 1.4))
+    body = "".join(_band(phase, number, panel, 76, lang, False) for number, phase in enumerate(config.phases))
     body += plot.grid(panel, 2) + plot.path(panel, rates, "me-curve me-run-0")
     body += plot.steps_axis(panel) + plot.text(40, 14, say("tr_rate", lang), "me-axis")
     drawing = plot.svg(360, 118, body, say("tr_schedule", lang), "me-tr-svg me-tr-plan")

@@ -33,19 +33,20 @@ class Preflights:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._found: OrderedDict[str, Looked] = OrderedDict()
-        self._stops: dict[str, tuple[str, Event]] = {}
+        self._stops: dict[str, Event] = {}
         self._lock = Lock()
 
-    def start(self, page: str, config: TrainConfig) -> str:
-        """Begins a preflight for a page; returns its id at once."""
+    def start(self, before: str, config: TrainConfig) -> str:
+        """Begins a preflight in place of an earlier one; returns its id at once."""
         name, stop = uuid4().hex[:12], Event()
         with self._lock:
-            if page in self._stops:
-                self._stops[page][1].set()
-            self._stops[page] = (name, stop)
+            if before in self._stops:
+                self._stops[before].set()
+            self._stops[name] = stop
             self._found[name] = Looked()
             while len(self._found) > _KEPT:
-                self._found.popitem(last=False)
+                gone, _ = self._found.popitem(last=False)
+                self._stops.pop(gone).set()
         Thread(target=self._run, args=(name, config, stop), name="preflight", daemon=True).start()
         return name
 

@@ -54,12 +54,14 @@ class TrainEvents:
                                    [form.note, *form.fields, form.further], **PRIVATE)  # fmt: skip
         chosen.then(self.preview, told, drawn, **PRIVATE)
         for widget in (*form.fields, form.further):
-            widget.input(self.preview, told, drawn, trigger_mode="always_last", **PRIVATE)
+            # text that is pasted or dropped is no input event to Gradio, leaving the field is
+            moments = [widget.input] if isinstance(widget, gr.Dropdown) else [widget.input, widget.blur]
+            gr.on(moments, self.preview, told, drawn, trigger_mode="always_last", **PRIVATE)
         asked = [opened, form.asked, form.ask]
         self._then_follow(form.start.click(self.start, [*told, opened], asked, **PRIVATE))
         self._then_follow(form.release.click(self.release, [*told, opened], asked, **PRIVATE))
         form.keep.click(lambda: gr.update(visible=False), None, [form.asked], **PRIVATE)
-        checking = form.check.click(self.check, told, [self.tab.checked], **PRIVATE)
+        checking = form.check.click(self.check, [*told, self.tab.checked], [self.tab.checked], **PRIVATE)
         checking.then(self.follow_check, [self.tab.checked, self.switch], [form.checked], **_UNLIMITED)
         filled = [form.preset, form.note, *form.fields, form.further, opened]
         acted = shown.runs.click(self.act, [opened, self.switch], filled, **PRIVATE)
@@ -114,11 +116,11 @@ class TrainEvents:
         self._note(job_id, release)
         return [Opened(job_id), *hidden]
 
-    def check(self, preset: str, *told: Any, request: gr.Request) -> Any:
-        """Begins a preflight."""
-        texts, further, lang = _split(told)
+    def check(self, preset: str, *told: Any) -> Any:
+        """Begins a preflight; an earlier one of this page ends."""
+        texts, further, lang = _split(told[:-1])
         config = self._told(lambda: config_of(preset, texts, further), lang)
-        return gr.skip() if config is None else self.preflights.start(str(request.session_hash), config)
+        return gr.skip() if config is None else self.preflights.start(str(told[-1]), config)
 
     async def follow_check(self, name: str, lang: Lang) -> AsyncIterator[Any]:
         """Paints a preflight until it is over."""

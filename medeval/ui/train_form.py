@@ -7,7 +7,7 @@ from html import escape
 
 from medeval.training.config import ConfigError, TrainConfig, as_command, set_values
 from medeval.training.config_text import changes_from, value_text
-from medeval.training.presets import load_preset
+from medeval.training.presets import DEMO_SUFFIX, load_preset
 from medeval.ui.text import Lang, say
 from medeval.ui.train_charts import schedule_html
 from medeval.ui.words import half
@@ -77,9 +77,18 @@ def note_html(preset: str, lang: Lang) -> str:
     parts = [f"<p>{escape(found.note.get(lang, ''))}</p>"]
     parts.append(f'<p class="me-quiet">{escape(say("tr_source", lang, source=found.source))}</p>')
     if found.scaled:
-        fields = ", ".join(field for field in found.scaled if field != "phases")
-        parts.append(f'<p class="me-quiet">{escape(say("tr_scaled", lang, fields=fields))}</p>')
+        recipe, scaled = load_preset(preset.removesuffix(DEMO_SUFFIX)).config, found.config
+        rows = "".join(
+            f"<li><code>{escape(field)}</code> {_shown(recipe, field)} → {_shown(scaled, field)}</li>"
+            for field in found.scaled
+            if field != "phases"
+        )
+        parts.append(f"<details><summary>{escape(say('tr_scaled', lang))}</summary><ul>{rows}</ul></details>")
     if found.changed:
         items = "".join(f"<li><code>{escape(key)}</code> {escape(why)}</li>" for key, why in found.changed.items())
         parts.append(f"<details><summary>{escape(say('tr_changed', lang))}</summary><ul>{items}</ul></details>")
     return f'<div class="me-tr-note">{"".join(parts)}</div>'
+
+
+def _shown(config: TrainConfig, field: str) -> str:
+    return escape(value_text(field, config.model_dump(mode="json")[field]) or "–")

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import torch
 from backends import as_published, make_row_engine, needs_mlx, quantised
+from older_models import FAMILIES, build_family
 from safetensors.numpy import load_file, save_file
 from test_batching import TEXTS, VARIANTS, alone, answers, image, requests_for, shown
-from tiny_models import KINDS, Kind
+from tiny_models import KINDS, Kind, build_adapter
 
 from medeval.adapters.catalogue import find_variants
 from medeval.engines.contract import BaseRef, Decoding, Message
@@ -38,20 +39,35 @@ def open_mlx(base: Path, adapters: Path):
 @pytest.mark.parametrize("kind", KINDS)
 def test_logits_equal_those_of_torch(tiny, kind: Kind, tmp_path: Path) -> None:
     root = tiny(kind)
-    ours = open_mlx(root / "base", root / "adapters")
-    theirs = open_torch(BaseRef(str(root / "base")), list(find_variants(root / "adapters").values()))
-    pictures = [()] if kind == "text" else [(), (image(tmp_path), image(tmp_path, "b.png", (64, 128), 1))]
-    for images in pictures:
+    compare_with_torch(root / "base", root / "adapters", (*VARIANTS, "v2mlx"), tmp_path, 2e-5)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_logits_of_other_families_equal_those_of_torch(family: str, tmp_path: Path) -> None:
+    base = build_family(tmp_path / "base", family)
+    targets = {} if family.endswith("vl") else {"target_modules": ["q_proj", "down_proj", "lm_head"]}
+    build_adapter(base, tmp_path / "adapters" / "v1", 3, 2, **targets)
+    compare_with_torch(base, tmp_path / "adapters", ("base", "v1"), tmp_path, 1e-4)
+
+
+def compare_with_torch(base: Path, adapters: Path, names: tuple[str, ...], tmp_path: Path, within: float) -> None:
+    """Ids, positions and pixels equal, first logits of every variant within a bound, with and without images."""
+    ours = open_mlx(base, adapters)
+    theirs = open_torch(BaseRef(str(base)), list(find_variants(adapters).values()))
+    assert ours.receipt.refused == theirs.receipt.refused == {}
+    assert [v.mode for v in ours.receipt.variants] == [v.mode for v in theirs.receipt.variants]
+    both = (image(tmp_path), image(tmp_path, "b.png", (64, 128), 1))
+    for images in [(), both] if ours.base.sees else [()]:
         message = (Message("user", TEXTS[0], images),)
         prompt, other = ours.encoder.encode(message), theirs.encoder.encode(message)
         assert prompt.ids.tolist() == other.ids.tolist() and prompt.next_position == other.next_position
         assert np.array_equal(prompt.positions, other.positions.numpy())
         if prompt.pixels is not None:
             assert np.array_equal(prompt.pixels.values, other.pixels.values.numpy())
-        for name in (*VARIANTS, "v2mlx"):
+        for name in names:
             ours.batch.plan.assign([name], prefill=True)
             mine = np.array(ours.batch.read([prompt])[0][0])
-            assert np.abs(mine - torch_logits(theirs, name, other)).max() < 2e-5, (name, bool(images))
+            assert np.abs(mine - torch_logits(theirs, name, other)).max() < within, (name, bool(images))
 
 
 def torch_logits(opened, variant: str, prompt) -> np.ndarray:
@@ -149,9 +165,20 @@ def quantised_text(base: Path, folder: Path, bits: int) -> Path:
     return folder
 
 
-def test_switched_variants_of_a_packed_base_unpack_and_leave_no_trace(tiny, tmp_path: Path) -> None:
-    from tiny_models import build_adapter
+def test_half_precision_on_a_packed_base(tiny, tmp_path: Path) -> None:
+    base = quantised(tiny("vl") / "base", tmp_path / "base", 4)
+    engine = make_row_engine("mlx")
+    receipt = engine.open(BaseRef(str(base), dtype="bfloat16"), list(find_variants(tiny("vl") / "adapters").values()))
+    try:
+        assert receipt.dtype == "bfloat16 (4-bit)" and receipt.refused == {}
+        assert any("4-bit" in note for note in receipt.notes)
+        found = answers(engine, requests_for(TEXTS[1:2], ("base", "v3"), (), Decoding(max_tokens=6)))
+        assert found["0/v3"].text != found["0/base"].text
+    finally:
+        engine.close()
 
+
+def test_switched_variants_of_a_packed_base_unpack_and_leave_no_trace(tiny, tmp_path: Path) -> None:
     base = quantised(tiny("vl") / "base", tmp_path / "base", 4)
     targets = {"dora": {"use_dora": True}, "embedding": {"target_modules": ["embed_tokens", "q_proj"]}}
     for seed, (name, options) in enumerate(targets.items(), 30):
@@ -176,7 +203,7 @@ def test_experts_as_published_and_as_transformers_writes_them_answer_alike(tiny,
     assert np.array_equal(*both)
 
 
-@pytest.mark.parametrize("spoil", ["vision", "code", "family"])
+@pytest.mark.parametrize("spoil", ["vision", "code", "family", "packing", "weights"])
 def test_a_base_that_cannot_be_used_is_one_sentence(tiny, tmp_path: Path, spoil: str) -> None:
     folder = tmp_path / "base"
     shutil.copytree(tiny("vl") / "base", folder)
@@ -184,11 +211,20 @@ def test_a_base_that_cannot_be_used_is_one_sentence(tiny, tmp_path: Path, spoil:
     if spoil == "vision":
         kept = {n: v for n, v in load_file(folder / "model.safetensors").items() if "visual" not in n}
         save_file(kept, folder / "model.safetensors")
+    elif spoil == "weights":
+        tensors = load_file(folder / "model.safetensors")
+        save_file({n: v for n, v in tensors.items() if "q_proj" not in n}, folder / "model.safetensors")
     else:
-        config |= {"model_file": "model.py"} if spoil == "code" else {"model_type": "llava"}
+        config |= {
+            "code": {"model_file": "model.py"}, "family": {"model_type": "llava"},
+            "packing": {"quantization_config": {"quant_method": "fp8"}},
+        }[spoil]  # fmt: skip
         (folder / "model.py").write_text("raise SystemExit('ran')")
     (folder / "config.json").write_text(json.dumps(config))
-    expected = {"vision": "vision tower are missing", "code": "never run", "family": "only Qwen-VL-family"}[spoil]
+    expected = {
+        "vision": "vision tower are missing", "code": "never run", "family": "only Qwen-VL-family",
+        "packing": "mlx_vlm.convert", "weights": "Missing 2 parameters",
+    }[spoil]  # fmt: skip
     with pytest.raises(EngineError, match=expected) as error:
         make_row_engine("mlx").open(BaseRef(str(folder)), [])
     assert len(str(error.value).splitlines()) == 1

@@ -45,6 +45,9 @@ ONE_PLACE = [
     ("number_double", "体温38.5℃。", "体温77.0℃。"),
     ("number_small", "每日3次，每次2片。", "每日3次，每次3片。"),
     ("number_swap", "血糖13.2 mmol/L。", "血糖31.2 mmol/L。"),
+    ("number_round", "每次11 mg。", "每次10 mg。"),
+    ("number_round", "每次10 mg。", "每次5 mg。"),
+    ("number_round", "体温38.5℃。", "体温30℃。"),
     ("number_swap", "休息3-15天。", "休息3-51天。"),
     ("number_x10", "血压99/99 mmHg。", ("血压990/99 mmHg。", "血压99/990 mmHg。")),
     ("unit", "每次0.5 g口服。", "每次0.5 mg口服。"),
@@ -216,3 +219,13 @@ def test_checklist_lines() -> None:
 )
 def test_urgency_comes_from_the_checklist(question: str, points: list[str], expected: str | None) -> None:
     assert urgency_named(question, points) == expected
+
+
+def test_another_patient_is_true_throughout() -> None:
+    from medeval.metaeval.control import other_patient
+
+    one = item("体温38.5℃，吃5 mg。", ["体温38.5℃"], "体温38.5℃怎么办？")
+    other = other_patient(one, "other_double")
+    assert other is not None and other.answer == "体温77.0℃，吃5 mg。"
+    assert other.case.prompt == "体温77.0℃怎么办？" and other.checklist == ("体温77.0℃",)
+    assert other_patient(item("吃5 mg。", ["多喝水"]), "other_double") is None

@@ -29,6 +29,57 @@ def test_the_plan_keeps_the_points_of_its_tables() -> None:
     ]
 
 
+REWARDS = {
+    "正确识别病症": 2.0, "准确解读检查结果": 1.5, "正确使用医学术语": 1.0, "提供具体数据参考": 1.0,
+    "准确识别图像内容": 1.5,
+    "正确提取图像文本": 1.2, "给出量化分析": 0.8, "引用医学标准": 0.6, "准确描述影像特征": 2.0, "识别异常区域": 1.8,
+    "正确标注解剖结构": 1.5, "提取图像文字": 1.3, "分析影像质量": 0.8, "比对正常影像": 1.0,
+}  # fmt: skip
+PENALTIES = {
+    "诊断明显错误": 3.0, "术语使用错误": 2.0, "数据解读错误": 2.5, "漏掉关键信息": 1.5, "图像识别错误": 2.0,
+    "忽略图像文本": 1.8,
+    "过于模糊笼统": 1.0, "回答不相关": 2.0, "过长的安慰语句": 0.5, "过多情绪词汇": 0.3, "缺乏实质内容": 1.0,
+    "回避专业分析": 1.5,
+}  # fmt: skip
+
+
+def test_every_line_of_the_plan() -> None:
+    parts = load_profiles()["v2-plan"].parts
+    assert {p.name: p.weight for p in parts if not p.penalty} == REWARDS
+    assert {p.name: p.weight for p in parts if p.penalty} == PENALTIES
+
+
+FIGURES = [
+    ("v2-plan", "", {"accuracy_share": 60, "image_share": 30, "empathy_share": 10, "accuracy_reward": 1.5,
+                     "vision_reward": 1.2, "empathy_reward": 0.02, "error_penalty": 2.0, "vague_penalty": 1.5,
+                     "excessive_empathy_penalty": 0.3}),
+    ("v2", "accuracy", {"reward": 2.0, "penalty": 3.0}), ("v2", "empathy", {"reward": 1.0, "penalty": 1.5}),
+    ("v2", "image", {"reward": 0.6, "penalty": 1.0}),
+    ("v3", "", {"precision": 2.0, "empathy": 1.0, "phase1_precision": 3.0, "phase1_empathy": 0.8,
+                "phase2_precision": 2.6, "phase2_empathy": 0.9, "phase3_precision": 2.0, "phase3_empathy": 1.0}),
+    ("rl", "teacher", {"safety": 40, "logic": 30, "completeness": 20, "empathy": 10}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("profile", "part", "figures"), FIGURES, ids=[f"{p}.{n}" for p, n, _ in FIGURES])
+def test_figures_of_the_seeds(profile: str, part: str, figures: dict[str, float]) -> None:
+    found = load_profiles()[profile]
+    assert (found.figures if not part else next(p.figures for p in found.parts if p.name == part)) == figures
+
+
+@pytest.mark.parametrize(
+    ("profile", "weights"),
+    [
+        ("v2", {"accuracy": 50, "empathy": 35, "image": 15}),
+        ("v3", {"terms": 0.5, "numbers": 0.5, "diagnosis": 0.5, "treatment": 0.5, "empathy": 1.0}),
+        ("rl", {"rules": 0.6, "teacher": 0.4}),
+        ("rl_rules", {"form": 0.2, "content": 0.1, "length": 0.5}),
+    ],
+)
+def test_weights_of_the_seeds(profile: str, weights: dict[str, float]) -> None:
+    assert {part.name: part.weight for part in load_profiles()[profile].parts} == weights
+
+
 def test_unscored_parts_leave_the_mean_alone() -> None:
     profiles = load_profiles()
     scores = {"term_accuracy": Score(1.0, ""), "numerical_precision": Score(0.5, ""), "empathy": Score(None, "")}

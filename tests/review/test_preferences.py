@@ -49,8 +49,8 @@ def test_pairs_say_who_was_preferred(services: Services, tmp_path: Path) -> None
     review = judged(services, in_order)
     lines = lines_of(services, review, "dpo", tmp_path / "pairs.jsonl")
     assert len(lines) == 3 * 6 and set(lines[0]) == {"prompt", "images", "chosen", "rejected", "meta"}
-    ranks = [(VARIANTS.index(x["meta"]["chosen_variant"]), VARIANTS.index(x["meta"]["rejected_variant"])) for x in lines]
-    assert all(better < worse for better, worse in ranks)
+    places = [[VARIANTS.index(line["meta"][f"{which}_variant"]) for which in ("chosen", "rejected")] for line in lines]
+    assert all(better < worse for better, worse in places)
     assert lines[0]["meta"]["votes_for"] == 3 and lines[0]["chosen"] != lines[0]["rejected"]
     pictures = {name for line in lines for name in line["images"]}
     assert len(pictures) == 1 and all((tmp_path / name).is_file() for name in pictures)

@@ -84,7 +84,7 @@ def load_base(base: BaseRef) -> Loaded:
         raise
     except Exception as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise EngineError(f"无法加载模型 {folder.name} / cannot load the model: {first}") from error
+        raise EngineError(f"MLX 无法加载 {folder.name}，可试 --engine torch / MLX cannot load it: {first}") from error
     eos = [getattr(tokenizer, "eos_token_id", None), text_part(config).get("eos_token_id")]
     eos.append(read_json(folder / "generation_config.json").get("eos_token_id"))
     bits = (config.get("quantization") or {}).get("bits")
@@ -148,6 +148,9 @@ def _load_vision_model(folder: Path, config: dict[str, Any]) -> Any:
     kind = str(config.get("model_type") or "")
     if find_spec(f"mlx_vlm.models.{kind}") is None or "qwen" not in kind:
         raise EngineError(f"{kind or folder.name} 不是 Qwen-VL 系列 / only Qwen-VL-family models may see images")
+    foreign = (config.get("quantization_config") or {}).get("quant_method")
+    if foreign and not config.get("quantization"):
+        raise EngineError(f"{folder.name} 是 {foreign} 量化，请先用 mlx_vlm.convert 转换 / convert it with mlx_vlm.convert")
     family = import_module(f"mlx_vlm.models.{kind}")
     settings = load_config(folder)
     settings.setdefault("audio_config", {})

@@ -1,0 +1,76 @@
+"""kill -9 of the trainer at random moments and while it saves: every resume works and the joined curve is the same."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from medeval.training.checkpoints import list_checkpoints, newest
+from medeval.training.task import TrainTask
+from medeval.training.worker_torch import train
+from training.worker_world import build_world, history, losses
+
+ROOT = Path(__file__).resolve().parents[2]
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="kill -9")
+
+
+def start(task: TrainTask) -> "subprocess.Popen[bytes]":
+    log = task.folder.log.open("ab")
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    words = [sys.executable, "-m", "medeval", "work", str(task.folder.path)]
+    return subprocess.Popen(words, stdout=log, stderr=log, env=environment, cwd=task.folder.path)
+
+
+def steps_done(task: TrainTask) -> int:
+    return sum(event["kind"] == "step" for event in task.folder.events()[0])
+
+
+def kill_at_some_moment(task: TrainTask, chance: random.Random, saving: bool) -> str:
+    """Kills a fresh worker after a few steps, or as soon as a half-written checkpoint is seen."""
+    before, wanted = steps_done(task), chance.randint(1, 2)
+    worker = start(task)
+    found = "random"
+    while worker.poll() is None and steps_done(task) < before + wanted:
+        time.sleep(0.002)
+    while saving and worker.poll() is None:
+        if any(task.checkpoints.glob(".partial-*")):
+            found = "saving"
+            break
+    if not saving:
+        time.sleep(chance.uniform(0.0, 0.2))
+    assert worker.poll() is None, task.folder.log.read_text()[-2000:]
+    worker.send_signal(signal.SIGKILL)
+    worker.wait()
+    return found
+
+
+@pytest.mark.parametrize("kills", [pytest.param(2, id="2"), pytest.param(20, id="20", marks=pytest.mark.heavy)])
+def test_killed_runs_go_on_exactly(tmp_path: Path, kills: int) -> None:
+    world = build_world(tmp_path / "world")
+    changes = {"steps": 40 if kills > 2 else 8, "save_every": 1, "eval_every": 5, "keep_last": 2, "keep_best": 1}
+    killed = world.task(tmp_path / "killed", **changes)
+    chance = random.Random(kills)
+    moments = [kill_at_some_moment(killed, chance, saving=bool(number % 2)) for number in range(kills)]
+    for item in list_checkpoints(killed.checkpoints):
+        assert item.step <= steps_done(killed) + 1
+    assert newest(killed.checkpoints) is not None
+    last = start(killed)
+    assert last.wait(timeout=300) == 0, killed.folder.log.read_text()[-2000:]
+    assert killed.folder.outcome() == ("done", "")
+    plain = world.task(tmp_path / "plain", **changes)
+    assert train(plain).finished
+    joined, straight = losses(killed), losses(plain)
+    assert len(joined) == len(straight) == changes["steps"]
+    worst = max(abs(a - b) for a, b in zip(joined, straight, strict=True))
+    assert worst <= 1e-6
+    assert [e["val_loss"] for e in history(killed).evals] == pytest.approx(
+        [e["val_loss"] for e in history(plain).evals], abs=1e-6
+    )
+    resumes = len(history(killed).resumed)
+    print(f"{kills} kills ({moments.count('saving')} while saving), {resumes} resumes, worst {worst}")
