@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from medeval.adapters.catalogue import describe
+from medeval.adapters.convert import ORIGINALS
 from medeval.adapters.dialects import MLX_FILE, PEFT_FILE, weights_file
 from medeval.adapters.sidecar import SIDECAR
 from medeval.adapters.variant import BASE_NAME, Adapter
 from medeval.errors import AdapterError, UsageError
 
 _JSON = ("adapter_config.json", SIDECAR, "training_config.json", "metrics_history.json")
-_TEXT = ("README.md",)
+_MORE = ("README.md", ORIGINALS)
 _MAX_JSON = 64 * 1024 * 1024
 _RESERVED = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(1, 10)), *(f"lpt{n}" for n in range(1, 10))}
 
@@ -77,12 +78,12 @@ def _files(source: Path | Sequence[Path]) -> list[Path]:
     if not source.exists():
         raise UsageError(f"没有 {source} / no such file or folder")
     weights = weights_file(root)
-    return [weights, *(root / n for n in (*_JSON, *_TEXT) if (root / n).is_file())]
+    return [weights, *(root / n for n in (*_JSON, *_MORE) if (root / n).is_file())]
 
 
 def _copy(file: Path, target: Path) -> None:
     """Copies one file whose name the catalogue knows; anything else of an upload is refused, never opened."""
-    if file.name not in (PEFT_FILE, MLX_FILE, *_JSON, *_TEXT):
+    if file.name not in (PEFT_FILE, MLX_FILE, *_JSON, *_MORE):
         known = f"{PEFT_FILE}, {MLX_FILE}, {_JSON[0]}"
         raise AdapterError([f"{file.name}: 不认识的文件，只收 / unknown file, only: {known}"])
     if file.suffix != ".safetensors" and file.stat().st_size > _MAX_JSON:

@@ -2,7 +2,8 @@
 
 Converting moves and transposes numbers and never rounds them. What the other dialect has no place for (names of older
 producers, widths before zero filling, the configuration itself) is recorded in `medeval.json` beside the new weights
-and put back by the conversion the other way, as long as the weights are still those that were written.
+and put back by the conversion the other way, as long as the weights are still those that were written. A tensor that
+multiplying by a scale has rounded is kept as it was in `medeval_originals.safetensors`.
 """
 
 import json
@@ -21,6 +22,7 @@ from medeval.errors import AdapterError, UsageError
 
 Target = Literal["mlx", "peft"]
 _RECORD = "conversion"
+ORIGINALS = "medeval_originals.safetensors"
 _LEAVES = {".A": ".lora_a", ".B": ".lora_b"}
 
 
@@ -47,10 +49,10 @@ def convert(folder: Path, to: Target, out: Path) -> Path:
     partial.mkdir()
     try:
         if isinstance(record, dict) and record.get("sha256") == file_sha256(source) and record.get("dialect") == to:
-            extra = _restore(partial, form, record)
+            extra = _restore(partial, form, record, folder / ORIGINALS)
         else:
             extra = _write(partial, to, form, lora, header, config, sidecar)
-            extra["notes"] = [*form.notes, *_check_return(partial, source, extra[_RECORD])]
+            extra[_RECORD]["originals"] = _keep_originals(partial, source, extra[_RECORD])
         if extra:
             write_json(partial / SIDECAR, extra)
         partial.rename(out)
@@ -133,37 +135,56 @@ def _usual(name: str, lora: Lora, vision: bool) -> str:
     return to_mlx_name(to_peft_name(name), vision)
 
 
-def _restore(folder: Path, form: Form, record: dict[str, Any]) -> dict[str, Any]:
+def _restore(folder: Path, form: Form, record: dict[str, Any], originals: Path) -> dict[str, Any]:
     """Writes the recorded adapter (its own names, widths, dtypes, configuration); returns its own sidecar."""
+    kept: dict[str, Array] = {}
+    if record.get("originals"):
+        if not originals.is_file() or file_sha256(originals) != record["originals"]:
+            raise AdapterError([f"{ORIGINALS} 缺失或被改动，无法逐位还原 / is missing or changed: no exact way back"])
+        kept = read_tensors(originals)
     file = PEFT_FILE if record["dialect"] == "peft" else MLX_FILE
-    write_tensors(folder / file, _recorded(form, record), record["metadata"] or {"format": "pt"})
+    back = _recorded(form, record, frozenset(kept))
+    back |= {name: (record["tensors"][name]["dtype"], value) for name, value in kept.items()}
+    write_tensors(folder / file, back, record["metadata"] or {"format": "pt"})
     write_json(folder / "adapter_config.json", record["config"])
     return dict(record["sidecar"])
 
 
-def _recorded(form: Form, record: dict[str, Any]) -> dict[str, tuple[str, Array]]:
+def _recorded(form: Form, record: dict[str, Any], without: frozenset[str]) -> dict[str, tuple[str, Array]]:
     """The tensors of the adapter that was converted, from the form of its converted weights."""
     keys = {name: key for key, name in form.names.items()}
     ratios = {keys.get(_counterpart(name)): ratio for name, ratio in record["folded"].items()}
     written: dict[str, tuple[str, Array]] = {}
     for name, entry in record["tensors"].items():
+        if name in without:
+            continue
         key = keys[entry["as"]]
         value = _narrow(form.tensors[key], tuple(entry["shape"]), key, record)
         written[name] = (entry["dtype"], value / np.float32(ratios[key]) if key in ratios else value)
     return written
 
 
-def _check_return(folder: Path, source: Path, record: dict[str, Any]) -> list[str]:
-    """Converts back in memory and compares: what would not come back bit for bit is said now, not found later."""
+def _keep_originals(folder: Path, source: Path, record: dict[str, Any]) -> str:
+    """Converts back in memory and compares; tensors that would not come back bit for bit are kept as they are.
+
+    Returns:
+        Hash of the file of kept tensors, empty where none is needed.
+    """
     lora, config = read_adapter(folder), read_config(folder)
     form = peft_form(lora, config) if record["dialect"] == "peft" else mlx_form(lora, config)
     original = read_tensors(source)
     try:
-        back = _recorded(form, record)
-    except (KeyError, ValueError) as error:
-        return [f"cannot be converted back exactly: {error}"]
-    changed = [n for n, (kind, v) in back.items() if encode(v, kind) != encode(original[n], kind)]
-    return [f"would come back rounded: {', '.join(changed)}"] if changed else []
+        back = _recorded(form, record, frozenset())
+    except (KeyError, ValueError):
+        back = {}
+    kinds = {name: str(entry["dtype"]) for name, entry in record["tensors"].items()}
+    changed = [
+        n for n, kind in kinds.items() if n not in back or encode(back[n][1], kind) != encode(original[n], kind)
+    ]
+    if not changed:
+        return ""
+    write_tensors(folder / ORIGINALS, {n: (kinds[n], original[n]) for n in changed}, {"format": "pt"})
+    return file_sha256(folder / ORIGINALS)
 
 
 def _counterpart(mlx_b: str) -> str:

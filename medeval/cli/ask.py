@@ -88,7 +88,7 @@ def _case(services: "Services", prompt: str, images: Sequence[Path]) -> "Case":
                 return case
     clean = []
     for image in images:
-        taken = services.intake(image)
+        taken = services.images.take(image)
         clean.append(str(taken.path))
         for line in taken.notes:
             note(f"{image.name}: {line}")

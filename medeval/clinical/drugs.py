@@ -72,6 +72,25 @@ def dose_limits() -> dict[str, DoseLimit]:
     return {key: DoseLimit(float(e["single"]), float(e["day"]), e["source"]) for key, e in entries}
 
 
+@dataclass(frozen=True)
+class ChildLimit:
+    """Largest dose by mouth in mg per kg of a child younger than `below` years."""
+
+    single: float
+    day: float
+    below: float
+    source: str
+
+
+@lru_cache(maxsize=1)
+def child_limits() -> dict[str, ChildLimit]:
+    """Dose limits for children by drug key."""
+    entries = read_data("drugs.yaml")["child_doses"].items()
+    return {
+        key: ChildLimit(float(e["single"]), float(e["day"]), float(e["below"]), e["source"]) for key, e in entries
+    }
+
+
 @lru_cache(maxsize=1)
 def act_patterns() -> dict[str, re.Pattern[str]]:
     """Dangerous acts (stopping medicine, doubling a dose) by id."""

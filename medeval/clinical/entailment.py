@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from medeval.clinical.claims import ALL, REST, claims_of
 from medeval.clinical.lexicons import Hit, analytes, hits
+from medeval.clinical.permission import only_mentions
 from medeval.clinical.polarity import is_conditional, is_negated, is_quoted, negations
 from medeval.clinical.quantities import Quantity, quantities_of, quantity_stated
 from medeval.clinical.reading import Reading, Sentence, Span, read
@@ -29,7 +30,9 @@ _STOP_EN = frozenset(
 )
 _WORD = re.compile(r"[a-z][a-z'-]+|\d+(?:\.\d+)?")
 _CJK_RUN = re.compile(r"[\u3400-\u9fff]+")
-_FILLER = re.compile(r"完全|范围|之?内|水平|结果|指标|数值|轻度|明显|略|稍|有点|处于|自行|擅自|随意|服用|口服|使用")
+_FILLER = re.compile(
+    r"允许|询问|问清|核实|完全|范围|之?内|水平|结果|指标|数值|轻度|明显|略|稍|有点|处于|自行|擅自|随意|服用|口服|使用"
+)
 _ABSOLUTE = re.compile(r"肯定|一定|绝对|必须|必然")
 _FAMILIES = frozenset({"glucose", "transaminase"})  # a general name that stands for any of its tests
 _DIRECTIONS = frozenset({"high", "low", "normal"})
@@ -275,14 +278,12 @@ def entails(
         negated = is_negated(reading, anchor.start, anchor.end) if anchor else is_negated(reading, *span)
         if not anchor:
             negated = negations(window.sentence.text) % 2 == 1
-        if (
-            strict
-            and anchor
-            and any(is_negated(reading, h.start, h.end) != negated for h in matched if h.key == anchor.key)
-        ):
+        same = [hit for hit in matched if anchor and hit.key == anchor.key]
+        if strict and any(is_negated(reading, hit.start, hit.end) != negated for hit in same):
             continue
-        if negated == statement.negated:
-            return span
+        if negated != statement.negated or (strict and not negated and only_mentions(reading, statement.text, span)):
+            continue
+        return span
     return None
 
 

@@ -9,6 +9,8 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+from medeval.clinical.data_files import read_data
+
 Span = tuple[int, int]
 
 _CJK = r"\u3400-\u9fff，。；、！？：（）【】℃"
@@ -44,7 +46,9 @@ def _one_to_one() -> dict[int, str]:
     table |= {0x3000: " ", 0xA0: " ", ord("º"): "°", ord("˚"): "°"}
     table |= {upper: chr(upper + 32) for upper in range(65, 91)}
     table |= {0xFF21 + i: chr(0x61 + i) for i in range(26)}
-    return table
+    script = read_data("traditional.yaml")
+    pairs = zip("".join(script["traditional"].split()), "".join(script["simplified"].split()), strict=True)
+    return table | {ord(old): new for old, new in pairs}
 
 
 _TABLE = _one_to_one()

@@ -62,7 +62,7 @@ def _danger(flags: Sequence[bool], vetoed: bool, scored: bool) -> list[tuple[Kin
     found: list[tuple[Kind, float]] = []
     if any(flags) and scored and not vetoed:
         found.append(("danger_missed", share))
-    if 0 < share < 1:
+    elif 0 < share < 1:
         found.append(("danger_split", min(1.0, 2 * min(share, 1 - share))))
     if vetoed and not any(flags):
         found.append(("veto_only", 1.0))

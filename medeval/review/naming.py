@@ -8,8 +8,8 @@ from functools import lru_cache
 from medeval.review.records import ReviewItem
 
 _FAMILIES = (
-    "Qwen", "通义", "千问", "ChatGPT", "GPT-?[345]", "OpenAI", "DeepSeek", "深度求索", "Llama", "Claude", "Gemini",
-    "Gemma", "Mistral", "InternVL", "Baichuan", "百川", "ChatGLM", "智谱", "文心", "讯飞星火", "Kimi", "豆包",
+    "Qwen", "通义千问", "通义", "千问", "ChatGPT", "GPT-?[345]", "OpenAI", "DeepSeek", "深度求索", "Llama", "Claude",
+    "Gemini", "Gemma", "Mistral", "InternVL", "Baichuan", "百川", "ChatGLM", "智谱", "文心", "讯飞星火", "Kimi", "豆包",
     "HuatuoGPT", "华佗GPT", "LLaVA", "MedGemma", "Yi-VL", "MiniCPM",
 )  # fmt: skip
 _SELF = r"我是|我叫|本模型|作为|由我|I am|I'm|my name is|as an?|this is"

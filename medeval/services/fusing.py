@@ -73,7 +73,7 @@ class Width:
     """One bit width before the choice: its estimated size, and why it cannot be had here (empty where it can)."""
 
     bits: int
-    megabytes: float
+    bytes: int
     missing: str = ""
 
 
@@ -97,7 +97,7 @@ def widths(settings: Settings) -> list[Width]:
                 check_mlx(folder.sees)
         except MedevalError as error:
             missing = str(error)
-        found.append(Width(bits, round(model_bytes(folder, bits) / 1e6, 1), missing))
+        found.append(Width(bits, model_bytes(folder, bits), missing))
     return found
 
 

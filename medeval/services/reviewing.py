@@ -136,7 +136,7 @@ class Reviewing:
         for number, file in enumerate(files, 1):
             on_checked(number)
             try:
-                clean.append(self._services.intake(file))
+                clean.append(self._services.images.take(file))
             except ImageError as error:
                 problems.append(str(error))
         cases = image_cases(clean, prompt)
@@ -175,10 +175,9 @@ class Reviewing:
         return tuple(names)
 
     def _title(self, name: str) -> str:
-        try:
-            return self._services.variants()[name].title(self._services.settings.lang)
-        except (KeyError, UsageError):
-            return name
+        # answers made elsewhere have a name only, and an adapter may have been removed since the run
+        known = {} if self._services.settings.engine == "recorded" else self._services.variants()
+        return known[name].title(self._services.settings.lang) if name in known else name
 
     # what came of it
 

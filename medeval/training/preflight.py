@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from medeval.errors import MedevalError
 from medeval.training.config import TrainConfig
 from medeval.training.disk import free_bytes, size_text
 from medeval.training.targets import Skeleton, TargetError, Targets, find_targets
@@ -40,6 +39,9 @@ def failed(name: str, error: Exception) -> Row:
     """A row from an error whose text is `zh / en`."""
     text = " ".join(str(error).split("\n"))
     zh, found, en = text.partition(" / ")
+    where, colon, _ = zh.partition(": ")
+    if colon and where.isascii() and where not in en:
+        en = f"{where}: {en}"  # sentences name the file or field once, at the start
     return Row(name, "failed", zh, en if found else zh)
 
 
@@ -133,7 +135,3 @@ def time_text(seconds: float, lang: str) -> str:
         return f"{minutes:.0f} 分钟" if lang == "zh" else f"{minutes:.0f} min"
     return f"{minutes / 60:.1f} 小时" if lang == "zh" else f"{minutes / 60:.1f} h"
 
-
-def is_sentence(error: BaseException) -> bool:
-    """Whether an error is for people."""
-    return isinstance(error, MedevalError)

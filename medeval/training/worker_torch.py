@@ -7,6 +7,7 @@ import os
 import random
 import warnings
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import torch
 from transformers import TrainingArguments
 
 from medeval.adapters.dialects import PEFT_FILE
-from medeval.errors import MedevalError, UsageError
+from medeval.errors import MedevalError, MissingPackageError, UsageError
 from medeval.training.checkpoints import best, clear_partial, forget_after, newest
 from medeval.training.curriculum import Curriculum
 from medeval.training.data import DataError, Sample
@@ -34,6 +35,7 @@ def train(task: TrainTask) -> Trained:
         MedevalError: with one sentence: base, data, targets, memory or disk.
     """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    _check_trackers(task.config.trackers)
     curriculum = Curriculum(task.config, usable(task))
     _check_images(curriculum.samples, task.data.valid)
     clear_partial(task.checkpoints)
@@ -117,6 +119,13 @@ def _check_images(*splits: Sequence[Sample]) -> None:
     if missing:
         more = [f"… 共 {len(missing)} 处 / {len(missing)} in all"] if len(missing) > _SHOWN else []
         raise DataError([*missing[:_SHOWN], *more])
+
+
+def _check_trackers(names: Sequence[str]) -> None:
+    missing = [name for name in names if find_spec(name) is None]
+    if missing:
+        line = f"pip install {' '.join(missing)}"
+        raise MissingPackageError(f"trackers 缺少包：{line}，或 --set trackers= / trackers need packages: {line}")
 
 
 def _initial(folder: Path) -> Path:

@@ -119,9 +119,8 @@ class ReviewEvents:
         found = []
         for record in self.desk.services.store.list_runs(_RUNS):
             if record.answered and record.missing == record.failed and len(record.spec.variants) > 1:
-                when = record.created[:16].replace("T", " ")
-                names = ", ".join(record.spec.variants)
-                found.append((f"{record.spec.suite} · {when} · {len(record.spec.cases)} × {names}", record.id))
+                size = f"{len(record.spec.cases)} × {len(record.spec.variants)}"
+                found.append((f"{record.spec.suite} · {record.created[5:16].replace('T', ' ')} · {size}", record.id))
         return found
 
     def _listed(self, lang: Lang) -> str:

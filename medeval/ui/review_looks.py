@@ -162,6 +162,8 @@ def _rules(found: Sequence[Correlation], lang: Lang) -> str:
         by_metric.setdefault(item.metric, {})[item.against] = item
     rows = []
     for metric, mine in by_metric.items():
+        if all(item.rho is None for item in mine.values()):  # one value everywhere: nothing to correlate
+            continue
         name = say("rv_rules", lang) if metric.startswith("profile:") else labels.get(metric, metric)
         first = next(iter(mine.values()))
         rows.append((name, [*(_rho(mine.get(key)) for key in against), f"{first.n} / {first.cases}"]))

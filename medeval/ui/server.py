@@ -50,6 +50,7 @@ def serve(settings: Settings) -> None:
             ssl_certfile=settings.tls_cert, ssl_keyfile=settings.tls_key, timeout_graceful_shutdown=2,
         )
         _announce(settings)
+        services.jobs.start()  # what trained on while no app ran is known again
         uvicorn.Server(config).run(sockets=[listener])
     finally:
         listener.close()

@@ -9,7 +9,7 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from medeval.adapters.convert import convert
+from medeval.adapters.convert import ORIGINALS, convert, read_notes
 from medeval.adapters.dialects import read_adapter, weights_file
 from medeval.errors import AdapterError, UsageError
 
@@ -129,14 +129,18 @@ def test_mlx_to_peft_and_back_is_bit_exact(write, tmp_path: Path, case: str) -> 
     same_bits(folder, convert(there, "mlx", tmp_path / "back"))
 
 
-def test_a_ratio_that_cannot_be_undone_is_said(write, tmp_path: Path) -> None:
+def test_a_scale_that_rounds_keeps_the_original(write, tmp_path: Path) -> None:
     config = {"r": 2, "lora_alpha": 4, "alpha_pattern": {"v_proj": 7}}
     tensors = pair(f"{VL}.0.self_attn.q_proj") | pair(f"{VL}.1.self_attn.q_proj") | pair(f"{VL}.0.self_attn.v_proj")
-    there = convert(write(tensors, config), "mlx", tmp_path / "there")
-    notes = json.loads((there / "medeval.json").read_text())["notes"]
-    assert any("ratio multiplied" in n for n in notes)
-    back = read_adapter(convert(there, "peft", tmp_path / "back"))
-    assert {f.scale for f in back.factors} == {2.0, 3.5}
+    folder = write(tensors, config)
+    there = convert(folder, "mlx", tmp_path / "there")
+    assert any("ratio multiplied" in n for n in read_notes(there))
+    with safe_open(there / ORIGINALS, "np") as kept:
+        assert list(kept.keys()) == [f"{VL}.0.self_attn.v_proj.lora_B.weight"]
+    same_bits(folder, convert(there, "peft", tmp_path / "back"))
+    (there / ORIGINALS).unlink()
+    with pytest.raises(AdapterError, match="no exact way back"):
+        convert(there, "peft", tmp_path / "lost")
 
 
 def test_the_other_files_travel_along(write, tmp_path: Path) -> None:

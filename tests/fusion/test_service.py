@@ -21,7 +21,8 @@ def settings(made, tmp_path: Path) -> Settings:
     cases = tmp_path / "cases"
     cases.mkdir()
     (cases / "a.yaml").write_text(
-        "id: bp\ntitle: {zh: 题, en: t}\nsuite: [standard]\nlanguage: zh\nprompt: 血压140/90?\nsource: test, MIT\n", "utf-8"
+        "id: bp\ntitle: {zh: 题, en: t}\nsuite: [standard]\nlanguage: zh\nprompt: 血压140/90?\nsource: test, MIT\n",
+        "utf-8",
     )
     return Settings(home=tmp_path / "home", base=str(root / "base"), adapters=root / "adapters", cases=cases)
 
@@ -73,7 +74,7 @@ def test_the_queue_and_the_table_before_the_choice(settings, tmp_path: Path) -> 
                 begin(services, FuseOrder(name))
     finally:
         services.close()
-    found = {w.bits: w.megabytes for w in widths(settings)}
+    found = {w.bits: w.bytes for w in widths(settings)}
     assert found[16] > found[8] > found[4] > 0
     assert past_reports(settings) == []
 

@@ -1,6 +1,7 @@
 """The page in a real browser: the app as `python app.py` starts it, once for the whole module."""
 
 import os
+import random
 import re
 import shutil
 import socket
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from medeval.demo.photos import Camera, draw_photo
 from medeval.settings import ROOT, Settings
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
@@ -151,6 +153,21 @@ def test_the_lab_report_is_uploaded_shown_and_answered(page: Any) -> None:
     page.wait_for_selector(".me-light img")
     page.keyboard.press("Escape")
     assert page.locator(".me-light").count() == 0
+    page.wait_for_selector(".me-says tbody tr")
+    says = page.locator(".me-says").inner_text()
+    assert "图上写着" in says and "12.8" in says and "↑" in says
+
+
+def test_a_lab_photo_is_shown_with_its_person_blurred(page: Any, tmp_path: Path) -> None:
+    photo = draw_photo(random.Random(8), Camera(turned=180, skew=6.0), panels=1)
+    file = tmp_path / "photo.jpg"
+    file.write_bytes(photo.jpeg)
+    page.locator("#me-box input[type=file]").set_input_files(str(file))
+    ask(page, "请解读这张照片。")
+    page.wait_for_selector(".me-says tbody tr")
+    assert page.locator(".me-says tbody tr").count() == len(photo.rows)
+    assert "已遮住" in page.locator("#me-question").inner_text()
+    answered(page)
 
 
 def test_a_text_file_named_png_gets_one_sentence_and_the_rest_goes_on(page: Any, tmp_path: Path) -> None:

@@ -141,16 +141,9 @@ def check_cache(layers: Sequence[Any], model: Any) -> None:
 
 
 def _load_vision_model(folder: Path, config: dict[str, Any]) -> Any:
-    if find_spec("mlx_vlm") is None:
-        raise EngineError("看图的模型需要 mlx-vlm / models that see need it: pip install mlx-vlm")
+    kind = _vision_kind(folder, config)
     from mlx_vlm.utils import load_config, load_model_weights, sanitize_weights, update_module_configs
 
-    kind = str(config.get("model_type") or "")
-    if find_spec(f"mlx_vlm.models.{kind}") is None or "qwen" not in kind:
-        raise EngineError(f"{kind or folder.name} 不是 Qwen-VL 系列 / only Qwen-VL-family models may see images")
-    foreign = (config.get("quantization_config") or {}).get("quant_method")
-    if foreign and not config.get("quantization"):
-        raise EngineError(f"{folder.name} 是 {foreign} 量化，请先用 mlx_vlm.convert 转换 / convert it with mlx_vlm.convert")
     family = import_module(f"mlx_vlm.models.{kind}")
     settings = load_config(folder)
     settings.setdefault("audio_config", {})
@@ -168,6 +161,19 @@ def _load_vision_model(folder: Path, config: dict[str, Any]) -> Any:
     if kind == "qwen3_vl_moe":
         _mend_activations(loaded.vision_tower)
     return loaded
+
+
+def _vision_kind(folder: Path, config: Mapping[str, Any]) -> str:
+    """The model type, where this engine can load it; raises EngineError with what to do instead."""
+    if find_spec("mlx_vlm") is None:
+        raise EngineError("看图的模型需要 mlx-vlm / models that see need it: pip install mlx-vlm")
+    kind = str(config.get("model_type") or "")
+    if "qwen" not in kind or find_spec(f"mlx_vlm.models.{kind}") is None:
+        raise EngineError(f"{kind or folder.name} 不是 Qwen-VL 系列 / only Qwen-VL-family models may see images")
+    foreign = (config.get("quantization_config") or {}).get("quant_method")
+    if foreign and not config.get("quantization"):
+        raise EngineError(f"{folder.name} 是 {foreign} 量化，请先转换 / quantised elsewhere: use mlx_vlm.convert")
+    return kind
 
 
 def _mend_activations(tower: Any) -> None:
@@ -188,7 +194,9 @@ def _read_weights(folder: Path, config: Mapping[str, Any]) -> dict[str, mx.array
     transformers writes gate_up_proj as [experts, 2 x inner, hidden]; published is [experts, hidden, 2 x inner].
     """
     weights: dict[str, mx.array] = {}
-    for file in sorted(folder.glob("*.safetensors")):
+    named = read_json(folder / "model.safetensors.index.json").get("weight_map") or {}
+    files = [folder / name for name in sorted(set(named.values()))] or sorted(folder.glob("*.safetensors"))
+    for file in files:
         held = mx.load(str(file))
         assert isinstance(held, dict)
         weights.update(held)
