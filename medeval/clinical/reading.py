@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from medeval.clinical.data_files import read_data
+from medeval.clinical.numerals import PATTERN as NUMERAL
+from medeval.clinical.numerals import arabic
 
 Span = tuple[int, int]
 
@@ -18,7 +20,8 @@ _SPECIAL = re.compile(
     r"\*\*|__|`+|\\(?=[~*_#.()\[\]<>+=|-])|[\u200b-\u200f\u2060\ufeff]|^#+[ \t]*"  # marks that carry no meaning
     r"|(?<=\d),(?=\d{3}(?!\d))"  # thousands
     rf"|[ \t\u3000\u00a0]+(?=[{_CJK}])|(?<=[{_CJK}])[ \t\u3000\u00a0]+"
-    r"|[⁰¹²³⁴⁵⁶⁷⁸⁹]+|\\geq?|\\leq?|\\times|[㎎㎍㎏㎖㎜]",
+    r"|[⁰¹²³⁴⁵⁶⁷⁸⁹]+|\\geq?|\\leq?|\\times|[㎎㎍㎏㎖㎜]"
+    rf"|{NUMERAL}",
     re.MULTILINE,
 )
 _WORDS = {"\\ge": "≥", "\\geq": "≥", "\\le": "≤", "\\leq": "≤", "\\times": "×"}
@@ -165,14 +168,21 @@ def read(text: str) -> Reading:
             at.extend(range(last, match.start()))
             new = _replacement(match.group())
             pieces.append(new)
-            at.extend([match.start()] * len(new))
+            at.extend(_places(match.start(), match.end(), len(new)))
             last = match.end()
         pieces.append(text[last:stop].translate(_TABLE))
         at.extend(range(last, stop))
     return Reading(text, "".join(pieces), tuple(at), think, closed)
 
 
+def _places(start: int, end: int, count: int) -> list[int]:
+    """Where `count` new characters stood: one after the other, the last one at the end of what they replace."""
+    return [end - 1 if i == count - 1 else min(start + i, end - 1) for i in range(count)]
+
+
 def _replacement(found: str) -> str:
     if found in _WORDS:
         return _WORDS[found]
+    if found[0] in "零〇一二两三四五六七八九十百千":
+        return arabic(found)
     return "^" + found.translate(_SUPER) if found[0] in "⁰¹²³⁴⁵⁶⁷⁸⁹" else ""

@@ -64,7 +64,10 @@ def _cases(found: Comparison, lang: Lang) -> str:
 
 
 def _bounds(found: Comparison) -> str:
-    return "" if found.low is None or found.high is None else f" [{found.low:.2f}, {found.high:.2f}]"
+    if found.low is None or found.high is None:
+        return ""
+    low, high = (round(bound, 2) + 0.0 for bound in (found.low, found.high))  # no "-0.00"
+    return f" [{low:.2f}, {high:.2f}]"
 
 
 def _tied(found: Comparison, cases: str, lang: Lang) -> str:

@@ -16,6 +16,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "case": ("病例", "Case"),
     "variants": ("版本", "Variants"),
     "base": ("基础模型", "Base"),
+    "note": ("注意", "Note"),
     "engine": ("引擎", "Engine"),
     "decoding": ("解码", "Decoding"),
     "greedy": ("贪心", "greedy"),
@@ -171,7 +172,7 @@ def facts(run: RunRecord, lang: Lang) -> list[tuple[str, str]]:
         ("code", f"medeval {spec.packages.get('medeval', '')} {short}".strip()),
     ]
     if spec.demo:
-        lines.insert(3, ("base", word("demo", lang)))
+        lines.insert(3, ("note", word("demo", lang)))
     if spec.rescored_from:
         lines.append(("rescored", word("rescored_from", lang, run=spec.rescored_from)))
     return [(word(key, lang), text) for key, text in lines]

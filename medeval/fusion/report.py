@@ -10,6 +10,7 @@ from medeval.adapters.sidecar import write_json
 JSON, HTML = "fuse_report.json", "fuse_report.html"
 COLUMNS = (
     ("bits", "位宽", "bits"),
+    ("verdict", "结论", "verdict"),
     ("megabytes", "大小 MB", "size MB"),
     ("effect_lost", "适配器效果损失", "adapter effect lost"),
     ("token_agreement", "逐词一致", "token agreement"),
@@ -17,17 +18,18 @@ COLUMNS = (
     ("max_logit_change", "最大 |Δlogit|", "max |Δlogit|"),
     ("kl_mean", "平均 KL", "mean KL"),
     ("score_change", "得分变化", "score change"),
-    ("verdict", "结论", "verdict"),
 )
 _STYLE = """
 body{font:15px/1.6 system-ui,"PingFang SC","Noto Sans CJK SC",sans-serif;color:#1c2733;background:#fff;margin:0}
-main{max-width:960px;margin:0 auto;padding:32px 20px}
+main{max-width:1120px;margin:0 auto;padding:32px 20px}
 h1{font-size:22px;margin:0 0 4px}h2{font-size:16px;margin:28px 0 8px}
 .ok{color:#17694a}.bad{color:#a32020}.quiet{color:#5d6b79}table{border-collapse:collapse;width:100%}
-.wide{overflow-x:auto}th,td{text-align:right;padding:6px 10px;border-bottom:1px solid #e3e8ee;white-space:nowrap}
-th:first-child,td:first-child{text-align:left}th{font-weight:600;color:#5d6b79;font-size:13px}
+.wide{overflow-x:auto}th,td{text-align:right;padding:6px 12px;border-bottom:1px solid #e3e8ee;white-space:nowrap}
+th:first-child,td:first-child{text-align:left}td:nth-child(2){white-space:normal;min-width:3em}
+th{font-weight:600;color:#5d6b79;font-size:13px}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 16px;margin:0}
-dt{color:#5d6b79}dd{margin:0;word-break:break-all}
+@media(max-width:600px){dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:8px}th,td{padding:6px 8px}}
+dt{color:#5d6b79}dd{margin:0;overflow-wrap:anywhere}
 """
 
 
@@ -47,7 +49,7 @@ def _cell(name: str, row: Mapping[str, Any]) -> str:
     if name == "verdict":
         return "✓" if row["ok"] else "✗ " + "；".join(row["why"])
     if name == "bits":
-        return f"{value} ({row['engine']}, {row['dtype']})"
+        return f"{value} · {row['engine']}"
     if name in ("effect_lost", "token_agreement"):
         return "—" if value is None else f"{100 * value:.2f} %"
     if name == "same_answers":

@@ -15,18 +15,17 @@ from typing import TYPE_CHECKING, Literal
 
 from medeval.adapters.adding import add, safe_name
 from medeval.adapters.card import Card, describe_card
-from medeval.adapters.catalogue import describe, find_adapters, make_variants
+from medeval.adapters.catalogue import find_adapters, make_variants
 from medeval.adapters.gate import Checked, check_adapter
 from medeval.adapters.variant import Adapter, Variant
 from medeval.engines.contract import BaseRef, Loaded, Receipt
 from medeval.engines.folders import find_folder
-from medeval.errors import AdapterError, EngineError, MedevalError, UsageError
+from medeval.errors import AdapterError, MedevalError, UsageError
 from medeval.settings import Settings
 
 if TYPE_CHECKING:
     from medeval.fusion.folder import BaseFolder
     from medeval.fusion.serve import Command
-    from medeval.services.fusing import FuseOrder
 
 State = Literal["ok", "refused", "unknown"]
 _KEPT = 200
@@ -83,6 +82,8 @@ class Adapters:
         Args:
             receipt: what the loaded model says, where one is loaded.
         """
+        if receipt is not None and receipt.engine == "recorded":
+            receipt = None  # recorded answers name variants of their own
         adapters, problems = find_adapters(self.settings.adapters)
         variants, lineage = make_variants(adapters)
         rows = [self._row(adapter, variants.get(adapter.name), lineage, receipt) for adapter in adapters]
@@ -154,7 +155,8 @@ class Adapters:
             staged = add(source, private, chosen)
             found = examine(staged, self.base(), self.settings.base)
             if not found.checked:
-                raise AdapterError([*found.problems] or ["基础模型的文件不在本机，无法检验 / the base is not here to check"])
+                missing = "基础模型的文件不在本机，无法检验 / the base's files are not here to compare it with"
+                raise AdapterError([*found.problems] or [missing])
             known, _ = find_adapters(self.settings.adapters)
             _, lineage = make_variants([*known, staged])
             faults = _unique([*found.problems, *lineage.get(chosen, [])])
@@ -194,8 +196,7 @@ class Adapters:
         variants, _ = make_variants(adapters)
         if name not in variants:
             raise UsageError(f"没有版本 {name} / no such variant")
-        port = 8080
-        found = serve_commands(self.settings.base, variants[name], fused, port)
+        found = serve_commands(self.settings.base, variants[name], fused)
         return [*found, gguf_line(fused)] if fused is not None else found
 
     def as_column(self, fused: Path, name: str) -> Adapter:
@@ -256,61 +257,3 @@ def _own_name(source: Path | Sequence[Path]) -> str:
         source = source.expanduser()
         return (source if source.is_dir() else source.parent).resolve().name
     raise UsageError("请给它起个名字 / give it a name")
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where LM Studio would take a model: its folder of models, whether it is there, and the target if it is."""
-
-    models: Path
-    found: bool
-
-
-def lmstudio_place(home: str = "") -> Place:
-    """LM Studio's folder of models, as chosen or as detected for this user."""
-    from medeval.fusion.deploy import lmstudio_home, models_folder
-
-    folder = Path(home).expanduser() if home.strip() else lmstudio_home()
-    return Place(models_folder(folder), folder.is_dir())
-
-
-def check_order(settings: Settings, order: "FuseOrder") -> None:
-    """Says before the work what would fail after it: a place of LM Studio that is missing or taken.
-
-    Raises:
-        UsageError: LM Studio is not there, or a model of that name is.
-    """
-    from medeval.services.fusing import default_out
-
-    if not order.lmstudio:
-        return
-    place = lmstudio_place(order.lmstudio_home)
-    if not place.found and not order.lmstudio_home:
-        raise UsageError(
-            f"没有找到 LM Studio（{place.models}）：请填写它的文件夹，或取消部署"
-            " / LM Studio was not found: give its folder, or untick deploying"
-        )
-    out = Path(order.out) if order.out else default_out(settings, order)
-    target = place.models / safe_name(order.publisher) / safe_name(order.name or out.name)
-    if target.exists() and not order.replace:
-        raise UsageError(f"{target} 已存在；勾选“替换”则旧的保留为备份 / exists already: tick Replace to keep it as a backup")
-
-
-def free_bytes(out: Path) -> int:
-    """Free bytes on the disk that would hold `out`, whether or not its folders exist yet."""
-    place = out.expanduser().absolute()
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    return shutil.disk_usage(place).free
-
-
-def receipt_or_none(receipt: Receipt | None) -> Receipt | None:
-    """A receipt that speaks of adapters in a folder; recorded answers name variants of their own."""
-    return None if receipt is None or receipt.engine == "recorded" else receipt
-
-
-def describe_folder(path: Path) -> Adapter:
-    """The adapter of one folder; raises AdapterError with every problem, EngineError where it is none."""
-    if not path.is_dir():
-        raise EngineError(f"没有文件夹 {path} / no such folder")
-    return describe(path)

@@ -138,7 +138,8 @@ class Reviewing:
             try:
                 clean.append(self._services.images.take(file))
             except ImageError as error:
-                problems.append(str(error))
+                zh, _, en = str(error).partition(" / ")
+                problems.append(f"{zh} / {zh.partition('：')[0]}: {en}")  # the name belongs to both halves
         cases = image_cases(clean, prompt)
         services = self._services
         names = [item.name for item in services.pick_variants(variants)]

@@ -2,7 +2,7 @@
 
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 
 from medeval.engines.contract import Decoding
@@ -28,6 +28,8 @@ class Work:
     total: int = 0
     failed: int = 0
     eta: float | None = None
+    lost: bool = False
+    """Whether it is the newest evaluation and ended before its run began, so that nothing else would tell of it."""
 
 
 class Board:
@@ -64,12 +66,14 @@ class Board:
         return make_room(self.services)
 
     def works(self) -> list[Work]:
-        """Evaluation jobs that run or wait, and those that ended without finishing, newest last ones first."""
-        found = []
-        for job in self.services.jobs.list():
-            if job.kind == "evaluate" and job.state != "done":
-                found.append(self._work(job))
-        return found
+        """Evaluation jobs that run or wait, then those that ended without finishing, newest first."""
+        jobs = [job for job in self.services.jobs.list() if job.kind == "evaluate"]
+        newest = max((job.id for job in jobs), default="")
+        found = [self._work(job) for job in jobs if job.state != "done"]
+        return [
+            replace(work, lost=work.job.id == newest and not work.job.active and self.run(work.run_id) is None)
+            for work in found
+        ]
 
     def _work(self, job: Job) -> Work:
         after, before = self._read.get(job.id, (0, Work(job, "")))

@@ -213,8 +213,8 @@ class EvaluateEvents:
 
 
 def _about(works: list[Work], run_id: str) -> list[Work]:
-    """Lines to show: what runs or waits, and of ended jobs only that of the shown run."""
-    return [work for work in works if work.job.active or work.run_id == run_id]
+    """Lines to show: what runs or waits; of ended jobs that of the shown run, and one that never got to its run."""
+    return [work for work in works if work.job.active or work.run_id == run_id or work.lost]
 
 
 def _told(call: Callable[[], Any], lang: Lang) -> Any:

@@ -65,10 +65,12 @@ class Batch:
             reviewing = self._services.reviewing
             run_id, problems = reviewing.images_run(files, prompt, variants, Decoding(), self._checked)
             self._state = BatchState("asking", 0, 0, run_id, tuple(problems))
-            self._services.continue_run(
+            record = self._services.continue_run(
                 run_id, Event(), lambda p: self._step(replace(self._state, done=p.done, total=p.total))
             )
-            self._step(replace(self._state, step="done"))
+            if record.failed:
+                problems.append(f"{record.failed} 个回答失败，可续跑 / answers failed: medeval run --resume {run_id}")
+            self._step(replace(self._state, step="done", problems=tuple(problems)))
         except MedevalError as error:
             self._step(replace(self._state, step="failed", error=str(error)))
         except Exception as error:

@@ -15,7 +15,11 @@ from medeval.ui.review_batch import BatchState
 from medeval.ui.text import Lang, say
 from medeval.ui.words import half
 
-_SCALES = {name: f"rv_{name}" for name in (*DIMENSIONS, "rank", "danger", "preference")}
+_SCALES = {**{name: f"rv_{name}" for name in (*DIMENSIONS, "rank", "danger")}, "preference": "rv_preference"}
+_KINDS = {
+    "danger_missed": "rv_q_danger_missed", "danger_split": "rv_q_danger_split", "veto_only": "rv_q_veto_only",
+    "rules_high": "rv_q_rules_high", "rules_low": "rv_q_rules_low", "reviewers": "rv_q_reviewers",
+}  # fmt: skip
 _QUEUE_SHOWN = 40
 _NAMED_SHOWN = 20
 
@@ -186,7 +190,7 @@ def _queue(found: Sequence[Disagreement], lang: Lang) -> str:
     rows = []
     for item in found[:_QUEUE_SHOWN]:
         scale = say(_SCALES[item.dimension], lang) if item.dimension else ""
-        what = say(f"rv_q_{item.kind}", lang, scale=scale) if scale else say(f"rv_q_{item.kind}", lang)
+        what = say(_KINDS[item.kind], lang, scale=scale)
         shares = [_hundred(item.rules), _hundred(item.clinicians)]
         rows.append((item.case_id, [escape(item.variant), escape(what), *shares]))
     return _table(head, rows)

@@ -74,3 +74,20 @@ def test_killed_runs_go_on_exactly(tmp_path: Path, kills: int) -> None:
     )
     resumes = len(history(killed).resumed)
     print(f"{kills} kills ({moments.count('saving')} while saving), {resumes} resumes, worst {worst}")
+
+
+@pytest.mark.parametrize("limit", [22_000, 40_000], ids=["weights", "optimizer"])
+def test_a_disk_that_fills_up_ends_in_a_sentence_and_loses_nothing(tmp_path: Path, limit: int) -> None:
+    world = build_world(tmp_path / "world")
+    task = world.task(tmp_path / "run", save_every=2, eval_every=0, steps=4, rank=4 if limit > 30_000 else 8)
+    code = (
+        f"import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
+        "from pathlib import Path; from medeval.services.workers import run_job; sys.exit(run_job(Path(sys.argv[1])))"
+    )
+    words = [sys.executable, "-c", code, str(task.folder.path)]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 1
+    state, sentence = task.folder.outcome() or ("none", done.stderr)
+    assert state == "failed" and "the disk is full" in sentence and "\n" not in sentence
+    assert list_checkpoints(task.checkpoints) == [] and not list(task.checkpoints.glob(".partial*"))
+    assert start(task).wait(timeout=300) == 0, "room again: the run goes on"
