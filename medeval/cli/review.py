@@ -1,5 +1,7 @@
 """`medeval review`: make a blind review, see its results, export preferences. Judging itself is on the page."""
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -32,6 +34,18 @@ AUTHOR = "cli"
 Name = Annotated[str, typer.Argument(metavar="RUN|REVIEW", help="评测或盲评的编号 / id of a run or a review")]
 
 
+@contextlib.contextmanager
+def _stored(**given: Any) -> Iterator["Services"]:
+    """Services for what needs the store alone; no model is loaded or spoken of."""
+    from medeval.services import Services
+
+    services = Services(make_settings(**given))
+    try:
+        yield services
+    finally:
+        services.close()
+
+
 def register(app: typer.Typer) -> None:
     """Adds the group."""
     app.add_typer(review_app, name="review")
@@ -56,7 +70,7 @@ def create(
     choices: dict[str, Flagged] = {"refuse": "refuse", "leave_out": "leave_out", "keep": "keep"}
     if flagged not in choices:
         raise UsageError(f"--flagged 应为 {'、'.join(choices)} / --flagged is one of {', '.join(choices)}")
-    with opened() as services:
+    with _stored() as services:
         names = split_names(variants)
         asked = Asked(run_id, () if names == ["all"] else tuple(names), tuple(split_names(reviewers)), overlap,
                       repeated, title)  # fmt: skip
@@ -90,7 +104,7 @@ def _listed(services: "Services", review: "Review") -> dict[str, Any]:
 @review_app.command("list")
 def list_reviews(as_json: Json = False) -> None:
     """列出盲评与进度 / list reviews and how far they are."""
-    with opened() as services:
+    with _stored() as services:
         rows = [_listed(services, item) for item in services.reviewing.store.latest()]
     if as_json:
         print_json({"reviews": rows})
@@ -113,7 +127,7 @@ def summary(
     from medeval.review.wording import summary_markdown
 
     settings = make_settings(lang=lang)
-    with opened(lang=lang) as services:
+    with _stored(lang=lang) as services:
         found = services.reviewing.summary(services.reviewing.find(name), AUTHOR)
     if as_json:
         print_json(asdict(found))
@@ -136,7 +150,7 @@ def export(
     ] = False,
 ) -> None:
     """把盲评偏好写成训练数据；测试病例默认不写出 / preferences as training data; test cases are held out."""
-    with opened() as services:
+    with _stored() as services:
         review = services.reviewing.find(name)
         done = services.reviewing.export(review, _format(fmt), out, AUTHOR, allow_test_cases)
     for item in done.held:

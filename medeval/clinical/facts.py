@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from medeval.clinical.lexicons import analytes
 from medeval.clinical.quantities import find_quantities
@@ -99,6 +100,12 @@ def _yes(text: str) -> bool:
 
 def person(facts: Mapping[str, str]) -> Person:
     """The person described by `facts`; missing keys stay unknown."""
+    return _person(tuple(facts.items()))
+
+
+@lru_cache(maxsize=512)
+def _person(items: tuple[tuple[str, str], ...]) -> Person:
+    facts = dict(items)
     get = {key: str(value).strip().lower() for key, value in facts.items()}
     pregnant = get.get("pregnant", "")
     weeks = re.search(r"(\d+)\s*(?:\+\d\s*)?(?:周|week|w\b)", pregnant)

@@ -5,7 +5,7 @@ sees one spelling; `Reading.span` leads back to the text as given.
 """
 
 import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -94,8 +94,13 @@ class Reading:
         return tuple(found)
 
     @cached_property
-    def _starts(self) -> list[int]:
-        return [sentence.start for sentence in self.sentences]
+    def _sentence_of(self) -> list[int]:
+        """For each character the index of its sentence."""
+        found: list[int] = []
+        for index, sentence in enumerate(self.sentences):
+            found.extend([max(0, index - 1)] * (sentence.start - len(found)))
+            found.extend([index] * (sentence.end - len(found)))
+        return found
 
     @cached_property
     def _stops(self) -> list[int]:
@@ -112,10 +117,11 @@ class Reading:
         return tuple(m.span() for m in _CLAUSE.finditer(self.text))
 
     def sentence_at(self, position: int) -> Sentence:
-        """The sentence that holds `position` (the last one where none does)."""
+        """The sentence that holds `position` (the one before it where none does)."""
         if not self.sentences:
             return Sentence(0, 0, "")
-        return self.sentences[max(0, bisect_right(self._starts, position) - 1)]
+        places = self._sentence_of
+        return self.sentences[places[position] if 0 <= position < len(places) else -1]
 
     @property
     def think_text(self) -> str:

@@ -86,7 +86,8 @@ def _markdown(tables: RunTables, other: Against | None, lang: Lang) -> str:
     lines = [f"# {word('title', lang)} {tables.run.id}", ""]
     lines += [f"- {label}: {_safe(text)}" for label, text in (*facts(tables.run, lang), *history(tables, lang))]
     lines += ["", f"## {word('verdicts', lang)}", ""]
-    lines += [f"- {_safe(verdict(item, lang))}" for item in winners_first(tables.comparisons)] or [word("one_variant", lang)]
+    found = winners_first(tables.comparisons)
+    lines += [f"- {_safe(verdict(item, lang))}" for item in found] or [word("one_variant", lang)]
     if other is not None:
         lines += _against(other, lang)
     if tables.metric_comparisons:

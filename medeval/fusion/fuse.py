@@ -4,6 +4,7 @@ Everything happens in a hidden folder beside the target. A process killed at any
 target's name; the next attempt clears what it left. A model that fails its proof is kept as `NAME.failed`.
 """
 
+import platform
 import shutil
 import time
 from collections.abc import Callable
@@ -163,12 +164,12 @@ def _gate(order: Order, folder: BaseFolder) -> list[Checked]:
 
 
 def _engine(order: Order, folder: BaseFolder) -> Engine:
-    """What replays base + adapters: as ordered; mlx where only mlx reads the base; else torch where it is there."""
+    """What replays base + adapters: as ordered; mlx where only mlx reads the base; else what `auto` stands for."""
     only_mlx = folder.quantised or any(t.disk.startswith("language_model.") for t in folder.tensors.values())
-    chosen: Engine = "mlx" if only_mlx or order.engine == "mlx" else "torch"
-    if chosen == "torch" and order.engine is None and find_spec("torch") is None:
-        chosen = "mlx"
-    if find_spec("mlx.core" if chosen == "mlx" and find_spec("mlx") else chosen) is None:
+    apple = platform.system() == "Darwin" and platform.machine() == "arm64" and find_spec("mlx_vlm") is not None
+    automatic: Engine = "mlx" if apple or find_spec("torch") is None else "torch"
+    chosen: Engine = "mlx" if only_mlx else order.engine or automatic
+    if find_spec(chosen) is None:
         raise MissingPackageError(f"核对需要 {chosen}，此处未安装 / the proof needs {chosen}, which is not installed")
     return chosen
 

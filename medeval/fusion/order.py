@@ -28,7 +28,7 @@ class Order:
     bits: int = 16
     measure: tuple[int, ...] = ()
     dtype: Dtype = "auto"
-    tokens: int = 192
+    tokens: int = 256
     engine: Engine | None = None
     replace: bool = False
     base_name: str = ""

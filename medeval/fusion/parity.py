@@ -37,8 +37,8 @@ class Tolerance:
 
 
 TOLERANCES: Mapping[int, Tolerance] = {
-    16: Tolerance(effect_lost=0.05, token_agreement=0.99, kl_mean=0.005),
-    8: Tolerance(effect_lost=0.20, token_agreement=0.97, kl_mean=0.02),
+    16: Tolerance(effect_lost=0.05, token_agreement=0.98, kl_mean=0.005),
+    8: Tolerance(effect_lost=0.20, token_agreement=0.96, kl_mean=0.02),
     4: Tolerance(effect_lost=0.60, token_agreement=0.85, kl_mean=0.30),
 }
 

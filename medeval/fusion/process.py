@@ -12,6 +12,7 @@ from pathlib import Path
 from medeval.errors import EngineError
 from medeval.fusion.replay import PROGRESS
 from medeval.fusion.write import Stopped
+from medeval.settings import ROOT
 
 _POLL = 0.1
 
@@ -34,7 +35,9 @@ def run_fresh(
         Stopped: `stopped` said so.
         EngineError: the process failed; with its last line.
     """
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    # the package may not be installed but run from its checkout
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1"}
     with tempfile.TemporaryDirectory() as folder:
         out, errors = Path(folder) / "out", Path(folder) / "errors"
         with out.open("wb") as stdout, errors.open("wb") as stderr:

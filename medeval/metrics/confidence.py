@@ -6,7 +6,7 @@ from medeval.clinical.lexicons import Hit, concept_kind, hits, phrases
 from medeval.clinical.polarity import is_conditional, is_negated, mood
 from medeval.clinical.reading import Reading, read
 from medeval.metrics.images import image_alignment
-from medeval.metrics.interpretation import data_interpretation
+from medeval.metrics.interpretation import latest_interpretation
 from medeval.metrics.marks import Marks, echoes
 from medeval.metrics.score import Score, metric
 from medeval.metrics.targets import is_asked, meanings_of
@@ -28,7 +28,7 @@ def _committed(case: Case, text: str, reading: Reading) -> bool:
     """Whether the figures or the image are read out, and not wrongly."""
     if case.expect.image_findings is not None:
         return (image_alignment(case, text).value or 0.0) > 0.3
-    value = data_interpretation(case, text).value
+    value = latest_interpretation(case, text).value
     return bool(claims_of(reading)) and value is not None and value > 0.3
 
 

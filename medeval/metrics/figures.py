@@ -52,6 +52,14 @@ class _Known:
     around: frozenset[str]
 
 
+@dataclass(frozen=True, eq=False)
+class _Pool:
+    """All figures of a case, and the same as (kind, values, unit)."""
+
+    entries: tuple[_Known, ...]
+    exact: frozenset[tuple[str, tuple[float, ...], str]]
+
+
 @lru_cache(maxsize=2)
 def _amounts(name: str) -> dict[str, frozenset[float]]:
     return {str(unit): frozenset(map(float, v)) for unit, v in read_data("figures.yaml")[name].items()}
@@ -101,13 +109,14 @@ def _texts(case: Case) -> Iterator[str]:
 
 
 @lru_cache(maxsize=256)
-def _known_in(texts: tuple[str, ...]) -> tuple[_Known, ...]:
+def _known_in(texts: tuple[str, ...]) -> _Pool:
     found = []
     for text in texts:
         reading = read(text)
         for bound in bind(reading):
             found.append(_Known(bound.quantity, bound.analyte, _around(reading, bound.quantity)))
-    return tuple(found)
+    exact = frozenset((k.quantity.kind, k.quantity.values, k.quantity.unit) for k in found)
+    return _Pool(tuple(found), exact)
 
 
 def _same(one: Quantity, other: Quantity, substance: str) -> bool:
@@ -120,13 +129,15 @@ def _same(one: Quantity, other: Quantity, substance: str) -> bool:
     return quantity_stated(bare[0], bare[1], substance)
 
 
-def _against_case(reading: Reading, bound: Bound, known: tuple[_Known, ...]) -> Verdict | None:
+def _against_case(reading: Reading, bound: Bound, known: _Pool) -> Verdict | None:
     quantity = bound.quantity
     substance = analytes()[bound.analyte].substance if bound.analyte in analytes() else ""
-    if any(_same(k.quantity, quantity, substance) for k in known):
+    if (quantity.kind, quantity.values, quantity.unit) in known.exact:
+        return "supported"
+    if is_measurement(quantity.unit) and any(_same(k.quantity, quantity, substance) for k in known.entries):
         return "supported"
     around = _around(reading, quantity)
-    for entry in known:
+    for entry in known.entries:
         stated = entry.quantity
         if stated.kind != quantity.kind or stated.is_reference or quantity.is_reference:
             continue

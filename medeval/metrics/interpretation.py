@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from medeval.cases.schema import Case
 from medeval.clinical.claims import ALL, REST, Claim, claims_of
-from medeval.clinical.guidelines import Direction, interpret, load_guidelines
+from medeval.clinical.guidelines import Direction, Interpretation, interpret, load_guidelines
 from medeval.clinical.reading import Reading, read
 from medeval.metrics.marks import Marks, echoes
 from medeval.metrics.score import Score, metric
@@ -28,21 +28,33 @@ def _about(claim: Claim, meaning: Meaning, alone: bool) -> bool:
     return alone and (generic or (claim.quantity in GLUCOSE and target.quantity in GLUCOSE and claim.kind == "class"))
 
 
+@lru_cache(maxsize=1024)
+def _words(interpretations: tuple[Interpretation, ...]) -> tuple[dict[str, list[str]], tuple[Interpretation, ...]]:
+    """Words that are right of a value, with the guidelines that say so; and those with words of their own country."""
+    found: dict[str, list[str]] = {}
+    for item in interpretations:
+        for word in item.labels:
+            found.setdefault(word, []).append(item.source_zh.split("，")[0])
+    return found, tuple(item for item in interpretations if item.if_named)
+
+
 def _named(reading: Reading, guideline: str) -> bool:
     return any(word in reading.text for word in load_guidelines()[guideline].named)
 
 
 def _accepted(reading: Reading, meaning: Meaning, case: Case) -> dict[str, list[str]]:
-    """Words that are right of this value, with the guidelines that say so."""
-    found: dict[str, list[str]] = {}
-    for item in meaning.interpretations:
-        words = (*item.labels, *(item.if_named if _named(reading, item.guideline) else ()))
-        for word in words:
+    """Words that are right of this value in this answer, with the guidelines that say so."""
+    found, dependent = _words(meaning.interpretations)
+    named = [item for item in dependent if _named(reading, item.guideline)]
+    known = [word for word in ("高血压", "糖尿病", "hypertension", "diabetes") if word in conditions_of(case)]
+    if not named and not known:
+        return found
+    found = {word: list(sources) for word, sources in found.items()}
+    for item in named:
+        for word in item.if_named:
             found.setdefault(word, []).append(item.source_zh.split("，")[0])
-    known = conditions_of(case)
-    for word in ("高血压", "糖尿病", "hypertension", "diabetes"):
-        if word in known:
-            found.setdefault(word, ["已知病史 / known condition"])
+    for word in known:
+        found.setdefault(word, ["已知病史 / known condition"])
     return found
 
 
@@ -115,9 +127,27 @@ def _truth(meaning: Meaning) -> str:
     return "、".join(dict.fromkeys(words)) or " ".join(_WORDS[d] for d in sorted(meaning.directions) if d in _WORDS)
 
 
+_last: tuple[Case, str, Score] | None = None
+
+
+def latest_interpretation(case: Case, text: str) -> Score:
+    """`data_interpretation`, computed once where it was just asked for of the very same case and text."""
+    known = _last
+    if known is not None and known[0] is case and known[1] == text:
+        return known[2]
+    return data_interpretation(case, text)
+
+
 @metric(name="data_interpretation", zh="数据解读", en="Data interpretation", seed="数据解读准确率：实验结果解读正确性")
 def data_interpretation(case: Case, text: str) -> Score:
     """Mean over the patient's abnormal figures (and normal ones the answer judges) of how rightly they are read."""
+    global _last
+    score = _interpretation(case, text)
+    _last = (case, text, score)
+    return score
+
+
+def _interpretation(case: Case, text: str) -> Score:
     meanings = meanings_of(case)
     if not meanings:
         return Score.unscored("病例没有可解读的数值 / the case holds no figure to interpret")

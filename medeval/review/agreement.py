@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from medeval.review.records import DIMENSIONS, Dimension, Rating
-from medeval.review.resampling import DRAWS, bounds, case_weights
+from medeval.review.resampling import DRAWS, FEWEST_CASES, bounds, case_weights
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,7 +86,7 @@ def _alpha_bounds(
 ) -> tuple[float | None, float | None]:
     import numpy as np
 
-    if len(cases) < 2:
+    if len(cases) < FEWEST_CASES:
         return None, None
     tables, levels = coincidences(shared, cases)
     drawn = np.tensordot(case_weights(len(cases), draws, seed), tables, axes=(1, 0))
@@ -196,7 +196,7 @@ def correlate(
         return empty
     low: list[float | None] = [None]
     high: list[float | None] = [None]
-    if len(cases) > 1:
+    if len(cases) >= FEWEST_CASES:
         weights = case_weights(len(cases), draws, seed)[:, place]
         low, high = bounds(_spearman(x, y, weights)[:, None], len(cases))
     return Correlation(metric, against, whole, low[0], high[0], len(shared), len(cases))

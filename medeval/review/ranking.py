@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from medeval.evaluation.statistics import Comparison, compare_all
 from medeval.review.records import Rating
-from medeval.review.resampling import DRAWS, bounds, case_weights
+from medeval.review.resampling import DRAWS, FEWEST_CASES, bounds, case_weights
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +29,7 @@ _SWEEPS = 2000
 class Ranked:
     """One variant: its Elo number (mean of all variants = 1000) with a 95 % interval over cases.
 
-    `low` and `high` are None below two cases. Wins, ties and losses count pairs of answers, over all reviewers.
+    `low` and `high` are None below five cases. Wins, ties and losses count pairs of answers, over all reviewers.
     """
 
     variant: str
@@ -125,7 +125,7 @@ def ranking(ratings: Sequence[Rating], variants: Sequence[str], *, draws: int = 
     centre = _published(wins.sum(axis=0), variants)
     low: list[float | None] = [None] * len(variants)
     high: list[float | None] = [None] * len(variants)
-    if len(cases) > 1:
+    if len(cases) >= FEWEST_CASES:
         weights = case_weights(len(cases), draws, seed)
         drawn = strengths(np.tensordot(weights, wins, axes=(1, 0)))
         low, high = bounds(CENTRE + scale * drawn, len(cases))

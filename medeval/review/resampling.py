@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 DRAWS = 1000
+FEWEST_CASES = 5
+"""Below this many cases resampling them has too few outcomes to be an interval, and none is given."""
 
 
 def case_weights(cases: int, draws: int, seed: int) -> "Floats":

@@ -49,7 +49,7 @@ def check_order(settings: Settings, order: "FuseOrder") -> None:
     target = place.models / safe_name(order.publisher) / safe_name(order.name or out.name)
     if target.exists() and not order.replace:
         raise UsageError(
-            f"{target} 已存在；勾选“替换”则旧的保留为备份 / exists already: tick Replace to keep the old one as a backup"
+            f"{target} 已存在；勾选“替换”则旧的保留为备份 / exists already: tick Replace to keep it as a backup"
         )
 
 

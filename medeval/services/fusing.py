@@ -147,7 +147,7 @@ def fuse_variant(
             base=base_folder(settings), variant=_variant(settings, order.variant), out=out,
             cases=load_cases(settings.cases).suite(order.suite), bits=order.bits, measure=tuple(order.measure),
             dtype=order.dtype, tokens=order.tokens, replace=order.replace, base_name=_name(settings),  # type: ignore[arg-type]
-            engine="mlx" if settings.engine == "mlx" else None,
+            engine=settings.engine if settings.engine in ("torch", "mlx") else None,
         ),
         tell, stopped,
     )  # fmt: skip
@@ -227,7 +227,8 @@ class _Emitter:
         if en == self._words and done != total and now - self._last < EMIT_SECONDS:
             return
         self._last, self._words = now, en
-        self._folder.emit("progress", done=done, total=total, unit="%", note={"zh": zh, "en": en})
+        percent = 100 * done // max(total, 1)
+        self._folder.emit("progress", done=percent, total=100, unit="%", note={"zh": zh, "en": en})
 
 
 def past_reports(settings: Settings) -> list[dict[str, Any]]:

@@ -183,7 +183,8 @@ def engine_of(config: TrainConfig) -> str:
     if config.engine != "auto":
         return config.engine
     apple = platform.system() == "Darwin" and platform.machine() == "arm64"
-    return "mlx" if apple and find_spec("mlx_vlm") is not None else "torch"
+    there = all(find_spec(name) is not None for name in ("mlx_vlm", WORKERS["mlx"]))
+    return "mlx" if apple and there else "torch"
 
 
 def _worker(task: TrainTask) -> Callable[[TrainTask], Trained]:

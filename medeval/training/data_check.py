@@ -162,7 +162,7 @@ def identifier_problems(samples: Iterable[Sample]) -> list[Problem]:
         texts = [m.text for m in sample.messages] + [sample.chosen, sample.rejected]
         finds = {find for text in texts for find in find_identifiers(text)}
         found += [
-            _problem(sample, "identifier", f"疑似{zh} {shown} / looks like a {en}: {shown}")
+            _problem(sample, "identifier", f"疑似{zh} {shown} / looks like a {en}")
             for zh, en, shown in sorted(finds)
         ]
         found += [

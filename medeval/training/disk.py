@@ -7,6 +7,8 @@ from pathlib import Path
 from medeval.errors import MedevalError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# safetensors and torch.save report failed writes as text only
+_TEXTS = ("os error 28", "os error 27", "No space left", "PytorchStreamWriter failed", "fail at inline_container")
 
 
 class DiskFullError(MedevalError):
@@ -45,8 +47,7 @@ def is_full(error: BaseException) -> bool:
     while seen is not None:
         if isinstance(seen, OSError) and seen.errno in _FULL:
             return True
-        # safetensors reports I/O errors of its Rust side as text only
-        if "os error 28" in str(seen) or "os error 27" in str(seen) or "No space left" in str(seen):
+        if any(words in str(seen) for words in _TEXTS):
             return True
         seen = seen.__cause__ or seen.__context__
     return False

@@ -15,14 +15,16 @@ import torch
 from transformers import TrainingArguments
 
 from medeval.adapters.dialects import PEFT_FILE
+from medeval.engines.folders import find_folder
 from medeval.errors import MedevalError, MissingPackageError, UsageError
 from medeval.training.checkpoints import best, clear_partial, forget_after, newest
 from medeval.training.curriculum import Curriculum
 from medeval.training.data import DataError, Sample
+from medeval.training.data_lengths import TokenCounter
 from medeval.training.task import Trained, TrainTask
 from medeval.training.torch_data import Lessons, MicroBatches
 from medeval.training.torch_model import Trainee, load_trainee
-from medeval.training.torch_record import Recorder
+from medeval.training.torch_record import Recorder, pick
 from medeval.training.torch_trainer import LessonTrainer, load_weights
 
 _SHOWN = 5
@@ -38,6 +40,7 @@ def train(task: TrainTask) -> Trained:
     _check_trackers(task.config.trackers)
     curriculum = Curriculum(task.config, usable(task))
     _check_images(curriculum.samples, task.data.valid)
+    _check_lengths(task, [*curriculum.samples, *pick(task.data.valid, task.config)])
     clear_partial(task.checkpoints)
     start = newest(task.checkpoints)
     if start is not None:
@@ -119,6 +122,22 @@ def _check_images(*splits: Sequence[Sample]) -> None:
     if missing:
         more = [f"… 共 {len(missing)} 处 / {len(missing)} in all"] if len(missing) > _SHOWN else []
         raise DataError([*missing[:_SHOWN], *more])
+
+
+def _check_lengths(task: TrainTask, samples: Sequence[Sample]) -> None:
+    """No sample is cut: one that is too long is known before the first step, not in the third hour."""
+    count = TokenCounter(find_folder(task.base), task.config.image_size, task.config.system)
+    found = [(sample.id, count(sample)) for sample in samples]
+    limit = task.config.max_length
+    long = [f"{name} ({tokens})" for name, tokens in found if tokens > limit]
+    if long:
+        listed = ", ".join(long[:_SHOWN]) + (" …" if len(long) > _SHOWN else "")
+        raise DataError(
+            [
+                f"{len(long)} 条样本超过 max_length {limit} 词元：{listed}，请加大它或去掉这些样本"
+                f" / {len(long)} samples are longer than max_length: {listed}; raise it or leave them out"
+            ]
+        )
 
 
 def _check_trackers(names: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 from medeval.adapters.card import BaseMatch, Card
 from medeval.engines.contract import Receipt
@@ -45,7 +46,8 @@ def head_html(head: Head, lang: Lang) -> str:
         facts.append(f"{say('ad_print', lang)} {head.fingerprint.removeprefix('sha256:')[:12]}")
     if head.receipt is not None:
         facts.append(f"{head.receipt.engine} · {head.receipt.device} · {head.receipt.dtype}")
-    busy = f'<span class="me-ad-busy"><i class="me-dot"></i>{escape(say("ad_checking", lang))}</span>' if head.busy else ""
+    words = escape(say("ad_checking", lang))
+    busy = f'<span class="me-ad-busy"><i class="me-dot"></i>{words}</span>' if head.busy else ""
     missing = "" if head.fingerprint else f'<p class="me-ev-note">{escape(say("ad_no_base", lang))}</p>'
     return (
         f'<div class="me-ad-head"><p><span>{escape(say("ad_base", lang))}</span> <b>{escape(head.base)}</b> {pill}'
@@ -66,7 +68,8 @@ def table_html(
     ]  # fmt: skip
     head = "".join(f'<th scope="col">{escape(words)}</th>' for words in heads)
     body = "".join(_row(row, heads, row.name == opened, commands, lang) for row in rows)
-    return f'<div class="me-scroll"><table class="me-table me-ad-table"><thead><tr>{head}</tr></thead>{body}</table></div>'
+    table = f'<table class="me-table me-ad-table"><thead><tr>{head}</tr></thead>{body}</table>'
+    return f'<div class="me-scroll">{table}</div>'
 
 
 def _row(row: Examined, heads: Sequence[str], is_open: bool, commands: Sequence[Command], lang: Lang) -> str:
@@ -82,7 +85,8 @@ def _row(row: Examined, heads: Sequence[str], is_open: bool, commands: Sequence[
         _match(card, lang),
         _change(row, lang),
     ]
-    told = "".join(f'<td data-label="{escape(head, quote=True)}">{cell}</td>' for head, cell in zip(heads[1:], cells, strict=True))
+    labels = (escape(head, quote=True) for head in heads[1:])
+    told = "".join(f'<td data-label="{label}">{cell}</td>' for label, cell in zip(labels, cells, strict=True))
     small = f"<small>{title}</small>" if title != name else ""
     first = (
         f'<th scope="row"><button type="button" aria-expanded="{expanded}"><i></i><b>{name}</b>{small}</button></th>'
@@ -90,8 +94,8 @@ def _row(row: Examined, heads: Sequence[str], is_open: bool, commands: Sequence[
     reasons = _reasons(row, len(heads), lang) if row.problems else ""
     more = _details(row, len(heads), commands, lang) if is_open else ""
     return (
-        f'<tbody class="me-ad-{row.state}" data-adapter="{name}"><tr class="me-ad-row" data-do="open" data-name="{name}">'
-        f"{first}{told}</tr>{reasons}{more}</tbody>"
+        f'<tbody class="me-ad-{row.state}" data-adapter="{name}">'
+        f'<tr class="me-ad-row" data-do="open" data-name="{name}">{first}{told}</tr>{reasons}{more}</tbody>'
     )
 
 
@@ -113,6 +117,13 @@ def badge_html(row: Examined, lang: Lang) -> str:
 def title_of(row: Examined, lang: Lang) -> str:
     """What a person calls it, else its folder's name."""
     return (row.adapter.title.get(lang) if row.adapter is not None else "") or row.name
+
+
+def offered(rows: Sequence[Examined], chosen: str | None, lang: Lang) -> dict[str, Any]:
+    """Choices of the fuse form: usable variants, and which of them is chosen."""
+    choices = [(f"{row.name} · {title_of(row, lang)}", row.name) for row in rows if row.usable]
+    names = [name for _, name in choices]
+    return {"choices": choices, "value": chosen if chosen in names else names[-1] if names else None}
 
 
 def lineage_text(row: Examined) -> str:
@@ -139,7 +150,8 @@ def _match(card: Card | None, lang: Lang) -> str:
         return NONE
     kind = card.base_match.replace(" ", "-")
     tip = escape(half(BASE_WORDS[card.base_match], lang), quote=True)
-    return f'<span class="me-ad-base-{kind}" data-tip="{tip}" tabindex="0">{escape(match_words(card.base_match, lang))}</span>'
+    words = escape(match_words(card.base_match, lang))
+    return f'<span class="me-ad-base-{kind}" data-tip="{tip}" tabindex="0">{words}</span>'
 
 
 def _change(row: Examined, lang: Lang) -> str:
@@ -176,8 +188,8 @@ def _facts(row: Examined, lang: Lang) -> list[tuple[str, str]]:
     if card is not None:
         facts += _card_facts(card, lang)
     if probe is not None and probe.logit_change is not None:
-        stack = " + ".join(["base", *row.stack])
-        facts.append((say("ad_probe", lang), say("ad_probe_text", lang, value=f"{probe.logit_change:.3g}", stack=stack)))
+        stack, value = " + ".join(["base", *row.stack]), f"{probe.logit_change:.3g}"
+        facts.append((say("ad_probe", lang), say("ad_probe_text", lang, value=value, stack=stack)))
         runs = say("ad_switched", lang, why=probe.why_switched) if probe.mode == "switched" else say("ad_batched", lang)
         facts.append((say("ad_mode", lang), runs))
     if card is not None:
@@ -229,9 +241,9 @@ def _doing(row: Examined, lang: Lang) -> str:
         to = "mlx" if row.card.dialect == "peft" else "peft"
         label, words = escape(say("ad_convert_name", lang)), escape(say("ad_convert", lang, to=to))
         parts.append(
-            f'<span class="me-ad-form" data-form><input type="text" data-field="value" maxlength="64" value="{name}-{to}"'
-            f' aria-label="{label}"><button type="button" data-do="convert" data-name="{name}" data-to="{to}">{words}'
-            "</button></span>"
+            f'<span class="me-ad-form" data-form><input type="text" data-field="value" maxlength="64"'
+            f' value="{name}-{to}" aria-label="{label}">'
+            f'<button type="button" data-do="convert" data-name="{name}" data-to="{to}">{words}</button></span>'
         )
     return f'<div class="me-ad-do">{"".join(parts)}</div>'
 

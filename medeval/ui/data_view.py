@@ -148,6 +148,24 @@ def problems_html(problems: Sequence[Problem], lang: Lang) -> str:
     )
 
 
+def _kinds(lang: Lang) -> dict[str, str]:
+    return {
+        "overlap": say("da_k_overlap", lang),
+        "identifier": say("da_k_identifier", lang),
+        "missing_image": say("da_k_missing_image", lang),
+        "broken_image": say("da_k_broken_image", lang),
+        "empty_label": say("da_k_empty_label", lang),
+        "empty_question": say("da_k_empty_question", lang),
+        "duplicate": say("da_k_duplicate", lang),
+        "too_long": say("da_k_too_long", lang),
+        "not_json": say("da_k_not_json", lang),
+        "unknown_format": say("da_k_unknown_format", lang),
+        "split_leak": say("da_k_split_leak", lang),
+        "short_answer": say("da_k_short_answer", lang),
+        "dimension": say("da_k_dimension", lang),
+    }  # fmt: skip
+
+
 def _empty(title: str, words: str) -> str:
     return f'<section class="me-da-box">{title}<p class="me-quiet">{escape(words)}</p></section>'
 

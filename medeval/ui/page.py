@@ -8,6 +8,7 @@ import gradio as gr
 
 from medeval.ui import looks
 from medeval.ui.about import about_html
+from medeval.ui.adapters import build_adapters
 from medeval.ui.compare import build_compare
 from medeval.ui.compare_events import PRIVATE, CompareEvents, Wires
 from medeval.ui.data import build_data
@@ -23,6 +24,7 @@ TABS: tuple[tuple[str, Build], ...] = (
     ("evaluate", build_evaluate),
     ("review", build_review),
     ("train", build_train),
+    ("adapters", build_adapters),
     ("data", build_data),
 )
 """Tabs between Compare and About. A builder draws into the open tab and wires its own events: `switch.change`

@@ -69,7 +69,9 @@ def _images(labels: Labels) -> Images:
 
 def _results(labels: Labels) -> Results:
     with gr.Row(elem_classes="me-follow"):
-        pick = gr.Dropdown([], label=labels.say("rv_pick"), scale=1, elem_id="me-rv-pick")
+        pick = gr.Dropdown(
+            [], label=labels.say("rv_pick"), info=labels.say("rv_results_info"), scale=1, elem_id="me-rv-pick"
+        )
         show = gr.Button(labels.say("rv_results"), scale=0, min_width=190, elem_id="me-rv-show")
         refresh = gr.Button(labels.say("rv_refresh"), scale=0, min_width=80, elem_id="me-rv-refresh")
     listed = gr.HTML(elem_id="me-rv-list")
@@ -80,7 +82,7 @@ def _results(labels: Labels) -> Results:
             sft = gr.Button(labels.say("rv_export_sft"), size="sm", elem_id="me-rv-sft")
         allow = gr.Checkbox(False, label=labels.say("rv_export_allow"), elem_id="me-rv-allow")
         exported = gr.HTML(elem_id="me-rv-exported")
-    labels.add(pick, label="rv_pick")
+    labels.add(pick, label="rv_pick", info="rv_results_info")
     labels.add(show, value="rv_results")
     labels.add(refresh, value="rv_refresh")
     labels.add(dpo, value="rv_export_dpo")

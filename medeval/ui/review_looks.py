@@ -27,7 +27,7 @@ _NAMED_SHOWN = 20
 def intro_html(lang: Lang, runs: bool) -> str:
     """The line on top of the tab, and what to do first where there is no run to review."""
     hint = "" if runs else f'<div class="me-hint me-note">{escape(say("rv_run_hint", lang))}</div>'
-    return _p(say("rv_intro", lang)) + hint
+    return f'<div class="me-cases"><h2>{escape(say("rv_new", lang))}</h2></div>{_p(say("rv_intro", lang))}{hint}'
 
 
 def batch_html(state: BatchState, lang: Lang) -> str:
@@ -72,7 +72,8 @@ def list_html(found: Sequence[tuple[Review, Sequence[Seat], Sequence[Progress]]]
     """Every review with its links and how far each reviewer is."""
     if not found:
         return f'<p class="me-quiet">{escape(say("rv_none", lang))}</p>'
-    return f'<div class="me-rv-list">{"".join(_review(*item, lang) for item in found)}</div>'
+    head = f"<h2>{escape(say('rv_list', lang))}</h2>"
+    return f'<div class="me-rv-list">{head}{"".join(_review(*item, lang) for item in found)}</div>'
 
 
 def _review(review: Review, seats: Sequence[Seat], progress: Sequence[Progress], lang: Lang) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from medeval.ui import text_data, text_evaluate, text_review, text_says, text_train
+from medeval.ui import text_adapters, text_data, text_evaluate, text_review, text_says, text_train
 
 Lang = Literal["zh", "en"]
 
@@ -175,6 +175,7 @@ PARTS: tuple[dict[str, tuple[str, str]], ...] = (
     text_says.TEXT,
     text_train.TEXT,
     text_data.TEXT,
+    text_adapters.TEXT,
 )
 """Words of the further tabs, each in its own `text_<tab>.py`."""
 for part in PARTS:

@@ -114,7 +114,7 @@ TEXT: dict[str, tuple[str, str]] = {
     "rv_images_failed": ("没有完成：{why}", "Not done: {why}"),
     "rv_images_busy": ("上一批还在进行。", "The batch before is still going on."),
     "rv_images_none": ("请先放入图像。", "Add images first."),
-    "rv_images_skipped": ("跳过：{why}", "Skipped: {why}"),
+    "rv_images_skipped": ("注意：{why}", "Note: {why}"),
     "rv_list": ("盲评", "Reviews"),
     "rv_none": (
         "还没有盲评。在左侧选一次评测，点“检查”，再点“建立盲评”。",

@@ -95,8 +95,8 @@ def test_ties_and_clean_sweeps() -> None:
     sweep = ratings_from({("r", f"c{i}"): [1, 2, 3, 4] for i in range(8)}, NAMES)
     assert all(math.isfinite(row.elo) for row in ranking(sweep, NAMES))
     assert ranking([], NAMES) == []
-    single = ranking(sweep[:1], NAMES)
-    assert single[0].low is None and single[0].cases == 1
+    few = ranking(sweep[:4], NAMES)
+    assert few[0].low is None and few[0].cases == 4 and ranking(sweep[:5], NAMES)[0].low is not None
 
 
 def test_shares_are_means_over_reviewers() -> None:
