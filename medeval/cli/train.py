@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    preset: Annotated[str, typer.Option(help="预设 / preset: v1 v2 v3 v2-plan qwen3-1.7b-lora-v1 …")] = "v3",
+    preset: Annotated[str, typer.Option(help="预设 / preset: v1 v2 v3 v2-plan qwen3-1.7b-lora-v1 dpo …")] = "v3",
     data: Annotated[str | None, typer.Option(metavar="DIR|FILE|demo", help="训练数据 / training data")] = None,
     changes: Changes = None,
     name: Annotated[str | None, typer.Option(help="新适配器的名字 / name of the new adapter")] = None,
@@ -138,9 +138,9 @@ class _View:
             self._bar.n = int(event["step"])
         elif kind == "step":
             self._bar.n = int(event["step"])
-            self._put(loss=event.get("loss"), lr=event.get("lr"))
+            self._put(loss=event.get("loss"), lr=event.get("lr"), accuracy=event.get("accuracy"))
         elif kind == "eval":
-            self._put(val=event.get("val_loss"))
+            self._put(val=event.get("val_loss"), val_accuracy=event.get("accuracy"))
         elif kind == "clinical":
             self._put(score=event.get("score"))
         elif kind == "note":

@@ -215,7 +215,7 @@ def _one_width(work: _Work, bits: int, reference: Replayed) -> None:
         work.order.cases, work.order.tokens, paths, steps.inner, work.stopped,
     )  # fmt: skip
     size = sum(p.stat().st_size for p in model.glob("*.safetensors")) / 1e6
-    work.rows.append(compare(bits, round(size, 1), reference, fused, work.order.cases))
+    work.rows.append(compare(bits, round(size, 3), reference, fused, work.order.cases))
     shutil.rmtree(work.hidden / f"replay{bits}")
     steps.end()
 

@@ -56,7 +56,9 @@ def _cell(name: str, row: Mapping[str, Any]) -> str:
         return f"{value}/{row['answers']}"
     if name == "score_change":
         return "—" if value is None else f"{value:+.3f} (n={row['scored']})"
-    return "—" if value is None else f"{value:.3g}" if isinstance(value, float) and name != "megabytes" else f"{value}"
+    if name == "megabytes":
+        return f"{value:.1f}"
+    return "—" if value is None else f"{value:.3g}"
 
 
 def report_page(report: Mapping[str, Any]) -> str:

@@ -6,7 +6,6 @@ from functools import lru_cache
 from medeval.cases.schema import AnyOf, Case
 from medeval.clinical.claims import claims_of
 from medeval.clinical.lexicons import Hit, concept_kind, hits, phrases
-from medeval.clinical.polarity import mood
 from medeval.clinical.quantities import quantities_of
 from medeval.clinical.reading import Reading, read
 from medeval.clinical.units import COUNT_UNITS, TIME_UNITS
@@ -85,11 +84,11 @@ def _treatment_wanted(case: Case) -> bool:
 def _advice(reading: Reading, skip: frozenset[int]) -> tuple[list[Hit], list[Hit]]:
     measures = [h for h in hits(reading, "concept") if concept_kind(h.key) in ("measure", "followup", "drug", "test")]
     drugs = list(hits(reading, "drug"))
-    kept = [
-        h
-        for h in measures
-        if reading.sentence_at(h.start).start not in skip and mood(reading, h.start, h.end) != "question"
-    ]
+    kept = []
+    for hit in measures:
+        sentence = reading.sentence_at(hit.start)
+        if sentence.start not in skip and not sentence.is_question:
+            kept.append(hit)
     return kept, [h for h in drugs if reading.sentence_at(h.start).start not in skip]
 
 

@@ -11,6 +11,7 @@ from medeval.metrics.marks import Marks, echoes
 from medeval.metrics.score import Score, metric
 from medeval.metrics.targets import is_asked, meanings_of
 
+SHOWN = 4
 _CONFIRMING = frozenset({"test", "followup"})
 
 
@@ -62,16 +63,16 @@ def diagnosis_confidence(case: Case, text: str) -> Score:
         if not is_negated(reading, h.start, h.end) and not is_conditional(reading, h.start, h.end)
     ]
     hedges, evasive = kept("hedge"), kept("evasive")
-    hedges += [
-        h
-        for h in hits(reading, "concept")
-        if concept_kind(h.key) in _CONFIRMING and mood(reading, h.start, h.end) == "affirmed"
-    ]
+    for hit in hits(reading, "concept"):
+        if len(hedges) >= SHOWN:
+            break
+        if concept_kind(hit.key) in _CONFIRMING and mood(reading, hit.start, hit.end) == "affirmed":
+            hedges.append(hit)
     for hit in absolute:
         marks.bad(hit.start, hit.end, "武断 / assertive without ground")
     for hit in evasive:
         marks.bad(hit.start, hit.end, "回避判断 / evasive")
-    for hit in hedges[:4]:
+    for hit in hedges[:SHOWN]:
         marks.good(hit.start, hit.end, "说明如何核实或留有余地 / hedged or to be confirmed")
     named = [
         h

@@ -6,9 +6,10 @@ from medeval.cases.schema import Case
 from medeval.clinical.claims import ALL, REST, Claim, claims_of
 from medeval.clinical.guidelines import Direction, Interpretation, interpret, load_guidelines
 from medeval.clinical.reading import Reading, read
+from medeval.clinical.retelling import retold
 from medeval.metrics.marks import Marks, echoes
 from medeval.metrics.score import Score, metric
-from medeval.metrics.targets import GLUCOSE, Meaning, conditions_of, is_asked, meanings_of, quoting
+from medeval.metrics.targets import GLUCOSE, Meaning, conditions_of, is_asked, is_description, meanings_of, quoting
 
 DIRECTION_ONLY = 0.7
 CONTRADICTED = 0.3
@@ -149,11 +150,37 @@ def data_interpretation(case: Case, text: str) -> Score:
 
 def _interpretation(case: Case, text: str) -> Score:
     meanings = meanings_of(case)
-    if not meanings:
-        return Score.unscored("病例没有可解读的数值 / the case holds no figure to interpret")
     reading = read(text)
     marks = Marks(reading)
     skip = echoes(case, reading)
+    told, story = _retelling(case, reading, skip, marks)
+    if not meanings and told is None:
+        return Score.unscored("病例没有可解读的数值 / the case holds no figure to interpret")
+    value, reason = _figures(case, reading, skip, meanings, marks)
+    if value is None and told is None:
+        return Score.unscored(reason)
+    parts = [part for part in (value, told) if part is not None]
+    reasons = [part for part in (reason if value is not None else "", story) if part]
+    return marks.score(sum(parts) / len(parts) * reading.worth, "；".join(reasons))
+
+
+def _retelling(case: Case, reading: Reading, skip: frozenset[int], marks: Marks) -> tuple[float | None, str]:
+    """Share of the findings of a case report that the answer repeats without turning them round."""
+    if not is_description(case.prompt):
+        return None, ""
+    found = [r for r in retold(reading, read(case.prompt)) if reading.sentence_at(r.span[0]).start not in skip]
+    if not found:
+        return None, ""
+    for item in found:
+        if not item.right:
+            marks.bad(*item.span, "与病例描述相反 / turns a finding of the case round")
+    right = sum(item.right for item in found)
+    return right / len(found), f"复述所见 {right}/{len(found)} 一致 / findings retold rightly"
+
+
+def _figures(
+    case: Case, reading: Reading, skip: frozenset[int], meanings: tuple[Meaning, ...], marks: Marks
+) -> tuple[float | None, str]:
     claims = [c for c in claims_of(reading) if reading.sentence_at(c.start).start not in skip]
     asked = [m for m in meanings if is_asked(case, m.target)]
     abnormal = [m for m in asked if "normal" not in m.directions or m.interpretations]
@@ -176,8 +203,6 @@ def _interpretation(case: Case, text: str) -> Score:
             marks.bad(claim.start, claim.end, "有异常项却称全部正常 / calls all normal though some are not")
             values.append(0.0)
     if not values and not required:
-        return Score.unscored("本例不要求解读数值，回答也未解读 / no figure had to be interpreted, none was")
+        return None, "本例不要求解读数值，回答也未解读 / no figure had to be interpreted, none was"
     value = sum(values) / len(values) if values else 0.0
-    return marks.score(
-        value * reading.worth, "；".join(reasons) or "正常项判断正确 / normal rows right"
-    )
+    return value, "；".join(reasons) or "正常项判断正确 / normal rows right"

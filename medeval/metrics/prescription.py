@@ -113,7 +113,7 @@ def _acts(reading: Reading, skip: frozenset[int]) -> Iterator[tuple[int, int]]:
             if _STOP_FOR_HARM.search(sentence.text) or re.search(r"医生|医师|指导下|doctor", before):
                 continue
             after = reading.text[match.end() : match.end() + 16]
-            if not re.match(r"[^。]{0,10}(?:危险|风险|会|可能|导致|由医生|须|需)", after):
+            if not re.match(r"[^。]{0,10}(?:危险|风险|会|可能|导致|由医生|(?<!不)(?:须|需))", after):
                 yield match.span()
 
 

@@ -17,7 +17,7 @@ from medeval.cases.load import load_cases
 from medeval.cases.schema import Case
 from medeval.errors import MedevalError, UsageError
 from medeval.settings import Settings
-from medeval.training.config import DEMO_DATA
+from medeval.training.config import DEMO_DATA, TrainConfig
 from medeval.training.data import DataSet, read_data
 
 if TYPE_CHECKING:
@@ -79,6 +79,20 @@ def write_demo(settings: Settings, style: str, folder: Path) -> Path:
 def load_data(settings: Settings, data: str) -> DataSet:
     """The data of a TrainConfig; raises DataError where nothing can be read."""
     return read_data(data_path(settings, data))
+
+
+def training_data(settings: Settings, config: TrainConfig) -> DataSet:
+    """The data of a run, usable; preference pairs hold no test case that nobody decided on.
+
+    Raises:
+        DataError: nothing can be read, lines are wrong, or pairs overlap the test suites.
+    """
+    data = load_data(settings, config.data).require()
+    if config.method == "dpo":
+        from medeval.training.data_guard import require_held_out
+
+        require_held_out(data, test_cases(settings))
+    return data
 
 
 def test_cases(settings: Settings) -> list[Case]:

@@ -12,13 +12,14 @@ from medeval.cases.load import load_cases
 from medeval.engines.contract import BaseRef
 from medeval.engines.folders import find_folder
 from medeval.errors import AdapterError, MedevalError
-from medeval.services.datasets import load_data
+from medeval.services.datasets import training_data
 from medeval.services.training import WORKERS, engine_of, find_stack
 from medeval.settings import ROOT, Settings
 from medeval.store.jobs.process import spawn
 from medeval.training.config import TrainConfig
 from medeval.training.curriculum import Curriculum
 from medeval.training.data import DataSet, Sample
+from medeval.training.data_guard import marked
 from medeval.training.preflight import (
     Row,
     base_hint,
@@ -66,7 +67,7 @@ def _found(settings: Settings, config: TrainConfig) -> Iterator[tuple[Row, Any]]
     yield _engine_row(config), None
     yield _stack_row(settings, config), None
     yield from _data_rows(settings, config)
-    if folder is not None and config.method != "dpo":
+    if folder is not None:
         yield from _targets(folder, config)
     if config.suite:
         yield _suite_row(settings, config), None
@@ -115,9 +116,10 @@ def _stack_row(settings: Settings, config: TrainConfig) -> Row:
 
 def _data_rows(settings: Settings, config: TrainConfig) -> Iterator[tuple[Row, Any]]:
     try:
-        data = load_data(settings, config.data).require()
+        data = training_data(settings, config)
         pairs = config.method == "dpo"
         samples = [sample for sample in data.train if sample.is_pair == pairs]
+        held = [sample for sample in data.valid if sample.is_pair == pairs]
         Curriculum(config, samples)
     except (MedevalError, OSError) as error:
         yield failed("data", error), None
@@ -127,9 +129,13 @@ def _data_rows(settings: Settings, config: TrainConfig) -> Iterator[tuple[Row, A
         zh, en = f"缺 {len(missing)} 张图片，如 {missing[0]}", f"{len(missing)} images missing, such as {missing[0]}"
         yield Row("data", "failed", zh, en), None
         return
-    zh = f"{len(samples)} 条训练、{len(data.valid)} 条验证"
-    yield Row("data", "ok", zh, f"{len(samples)} to train on, {len(data.valid)} to validate on"), data
-    if not data.valid:
+    kind = ("对偏好", " pairs") if pairs else ("条", "")
+    zh = f"{len(samples)} {kind[0]}训练、{len(held)} {kind[0]}验证"
+    yield Row("data", "ok", zh, f"{len(samples)}{kind[1]} to train on, {len(held)} to validate on"), data
+    if marked(data):
+        zh = f"{marked(data)} 条来自测试病例（已标记），训练后不能再用这些病例比较"
+        yield Row("held_out", "warning", zh, f"{marked(data)} lines come from test cases: compare on others"), None
+    if not held:
         yield Row("validation", "warning", "没有验证集，看不到过拟合", "no validation split"), None
 
 
@@ -190,7 +196,8 @@ def needed_bytes(folder: Path, config: TrainConfig, skeleton: Skeleton, targets:
     width = max((pair[1] for pair in skeleton.linears.values()), default=0)
     layers = max(1, len(skeleton.linears) // 7)
     kept = 2 if config.gradient_checkpointing else 34
-    rows = min(config.max_length, 1024) * config.batch_size
+    # a preference pair is two rows
+    rows = min(config.max_length, 1024) * config.batch_size * (2 if config.method == "dpo" else 1)
     return int(base + 16 * trained + kept * layers * rows * width * 2 + 600_000_000)
 
 

@@ -20,10 +20,11 @@ from medeval.cases.load import load_cases
 from medeval.engines.contract import BaseRef
 from medeval.engines.folders import find_folder
 from medeval.errors import MissingPackageError, UsageError
-from medeval.services.datasets import load_data
+from medeval.services.datasets import training_data
 from medeval.settings import Settings
 from medeval.training.checkpoints import Checkpoint, intact, list_checkpoints
 from medeval.training.config import TrainConfig, make_config
+from medeval.training.data_guard import marked
 from medeval.training.history import History, Summary, read_history, summarise
 from medeval.training.outputs import Origin, write_outputs
 from medeval.training.progress import JobFolder
@@ -152,7 +153,7 @@ def make_task(settings: Settings, folder: JobFolder) -> TrainTask:
     """
     config = make_config(folder.config["train"])
     base = BaseRef(config.base or settings.base, offline=settings.offline)
-    data = load_data(settings, config.data).require()
+    data = training_data(settings, config)
     cases = load_cases(settings.cases).suite(config.suite)[: config.suite_cases] if config.suite else []
     return TrainTask(folder, config, base, find_stack(settings, config), data, tuple(cases))
 
@@ -209,7 +210,7 @@ def _origin(task: TrainTask, step: int, job: str) -> Origin:
     name = task.base.path if not Path(task.base.path).expanduser().is_dir() else folder.name
     return Origin(
         task.config, name, base_fingerprint(folder), task.config.data, task.data.fingerprint, len(task.data.train),
-        step, job,
+        step, job, marked(task.data),
     )  # fmt: skip
 
 

@@ -84,7 +84,9 @@ class TrainConfig(Strict):
     system: str = ""
     """System message for samples that carry none."""
     dpo_beta: float = Field(0.1, gt=0, le=10)
-    """Method dpo only."""
+    """Method dpo: how hard the stack below, the reference, is held on to."""
+    dpo_smoothing: float = Field(0.0, ge=0, lt=0.5)
+    """Method dpo: share of the preferences that is taken to be wrong."""
 
     weights: dict[str, Weight] = {}
     """Dimension -> loss weight through the whole run; 1 where absent."""

@@ -150,10 +150,21 @@ def _text(record: Mapping[str, Any], key: str) -> str:
 
 def _history(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     value = record.get("history") or []
+    if isinstance(value, list) and value and all(isinstance(turn, dict) for turn in value):
+        value = _paired(value)
     pairs = isinstance(value, list) and all(isinstance(t, list) and len(t) == 2 for t in value)
     if not pairs:
         raise _Fault("history", "history 应是 [[问, 答], …] / history must be a list of [question, answer]")
     return [(str(question), str(answer)) for question, answer in value]
+
+
+def _paired(turns: list[dict[str, Any]]) -> list[list[str]]:
+    """Turns as `medeval review export` writes them, {role, text}, as [question, answer]."""
+    texts = [str(turn.get("text", turn.get("content", ""))) for turn in turns]
+    roles = [_ROLES.get(str(turn.get("role"))) for turn in turns]
+    if roles != ["user", "assistant"] * (len(turns) // 2):
+        raise _Fault("history", "history 应是一问一答 / the turns of history must alternate, user first")
+    return [list(pair) for pair in zip(texts[::2], texts[1::2], strict=True)]
 
 
 def _chat(turns: Any, images: list[Path], folder: Path) -> tuple[Message, ...]:
@@ -242,7 +253,12 @@ def _pair(
     else:
         system = _text(record, "system")
         question = Message("user", _unmarked(str(prompt or "")), tuple(images))
-        messages = (Message("system", system), question) if system else (question,)
+        earlier = [
+            message
+            for asked, told in _history(record)
+            for message in (Message("user", asked), Message("assistant", told))
+        ]
+        messages = (*([Message("system", system)] if system else []), *earlier, question)
     chosen, rejected = (_last_text(record.get(key)) for key in ("chosen", "rejected"))
     if not chosen.strip() or not rejected.strip():
         raise _Fault("empty_label", "chosen 或 rejected 为空 / chosen or rejected is empty")

@@ -35,6 +35,8 @@ class Origin:
     samples: int
     step: int
     job: str
+    marked: int = 0
+    """Preference pairs that come from test cases, by somebody's decision."""
 
 
 def write_outputs(checkpoint: Path, out: Path, origin: Origin, history: History) -> Path:
@@ -144,12 +146,30 @@ def card(origin: Origin, history: History, adapted: bool = True) -> str:
         f"| 训练损失 / loss | {_number(facts.final_loss)}（最低 / best {_number(facts.best_loss)}） |",
         f"| 验证损失 / validation | {_number(facts.final_val_loss)}（最低 / best {_number(facts.best_val_loss)}"
         f"，第 {facts.best_val_step or '–'} 步） |",
+        *_preference_rows(config, history, origin.marked),
         f"| 临床得分 / clinical score | {_clinical(history)} |",
         f"| 梯度范数 / gradient norm | {_number(facts.grad_norm_mean)} ± {_number(facts.grad_norm_deviation)} |", "",
         *([curve_svg(history, config), ""] if history.steps else []),
         "重做 / again:", "", "```bash", command(config), "```", "",
     ]  # fmt: skip
     return "\n".join(lines)
+
+
+def _preference_rows(config: TrainConfig, history: History, marked: int) -> list[str]:
+    if config.method != "dpo":
+        return []
+    last: Mapping[str, Any] = history.evals[-1] if history.evals else {}
+    smoothing = f"，平滑 / smoothing {config.dpo_smoothing:g}" if config.dpo_smoothing else ""
+    rows = [
+        f"| 偏好 / preferences | DPO，beta {config.dpo_beta:g}{smoothing}，参考 / reference:"
+        f" {' + '.join(['base', *config.trained_on])} |"
+    ]
+    if "accuracy" in last:
+        counted = f"{last['accuracy']:.0%}（{last['samples']} 对 / pairs）"
+        rows.append(f"| 验证准确率 / validation accuracy | {counted}，奖励差 / margin {_number(last['margin'])} |")
+    if marked:
+        rows.append(f"| **测试病例 / test cases** | {marked} 条偏好来自测试病例 / pairs come from test cases |")
+    return rows
 
 
 def _number(value: float | None) -> str:

@@ -50,6 +50,13 @@ class Lessons:
         """
         return self._read(sample, sample.messages[:-1], sample.messages[-1].text)
 
+    def batch(self, samples: Sequence[Sample], weights: Sequence[float]) -> dict[str, Any]:
+        """One micro-batch; of preference pairs all chosen answers, then all rejected ones in the same order."""
+        if self.config.method != "dpo":
+            return self.collate([self.read(sample) for sample in samples], weights)
+        pairs = [self.read_pair(sample) for sample in samples]
+        return self.collate([*(p[0] for p in pairs), *(p[1] for p in pairs)], [*weights, *weights])
+
     def read_pair(self, sample: Sample) -> tuple[Learnt, Learnt]:
         """The chosen and the rejected exchange of a preference pair."""
         return self._read(sample, sample.messages, sample.chosen), self._read(sample, sample.messages, sample.rejected)
@@ -132,10 +139,7 @@ class MicroBatches(Dataset[dict[str, Any]]):
         drawn = self._curriculum.batch(step)[part * size : (part + 1) * size]
         samples = [self._curriculum.samples[item.index] for item in drawn]
         weights = [item.weight for item in drawn]
-        if self._config.method == "dpo":
-            pairs = [self._lessons.read_pair(sample) for sample in samples]
-            return self._lessons.collate([*(p[0] for p in pairs), *(p[1] for p in pairs)], weights * 2)
-        return self._lessons.collate([self._lessons.read(sample) for sample in samples], weights)
+        return self._lessons.batch(samples, weights)
 
 
 def forward_inputs(batch: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,10 +16,11 @@ from medeval.training.config import TrainConfig
 from medeval.training.curriculum import Curriculum
 from medeval.training.data import Sample
 from medeval.training.disk import require_space
-from medeval.training.losses import IGNORE
+from medeval.training.losses import IGNORE, sample_losses
 from medeval.training.task import TrainTask
 from medeval.training.torch_clinical import clinical_score
 from medeval.training.torch_data import Lessons, forward_inputs
+from medeval.training.torch_dpo import figures, preference
 from medeval.training.torch_model import Trainee
 
 _LEAST_ROOM = 20_000_000
@@ -34,6 +35,8 @@ class Recorder:
         self._valid = pick(task.data.valid, self.config)
         self._window: list[tuple[float, int, float]] = []
         """Loss, tokens and seconds of each step since the last event."""
+        self._margins: list[float] = []
+        """Reward margins of the pairs seen since the last event (method dpo)."""
         self._tokens, self._began = 0, time.monotonic()
         self._latest: dict[str, float] = {}
         self._best: tuple[float, int] | None = None
@@ -44,11 +47,15 @@ class Recorder:
 
     def state(self) -> dict[str, Any]:
         """JSON-ready; a resumed run goes on from it as if it had never ended."""
-        return {"window": self._window, "best": self._best, "latest": self._latest, "evaluated": self._evaluated}
+        return {
+            "window": self._window, "margins": self._margins, "best": self._best, "latest": self._latest,
+            "evaluated": self._evaluated,
+        }  # fmt: skip
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over the state of the checkpoint that the run goes on from."""
         self._window = [(float(a), int(b), float(c)) for a, b, c in state["window"]]
+        self._margins = [float(margin) for margin in state.get("margins", ())]
         self._best = (float(state["best"][0]), int(state["best"][1])) if state["best"] else None
         self._latest, self._evaluated = dict(state["latest"]), int(state["evaluated"])
         self._began, self._tokens = time.monotonic(), 0
@@ -56,6 +63,10 @@ class Recorder:
     def count_tokens(self, inputs: Mapping[str, Any]) -> None:
         """Counts what one forward pass reads."""
         self._tokens += int(inputs["attention_mask"].sum())
+
+    def count_margins(self, margins: torch.Tensor) -> None:
+        """Notes the reward margins of the pairs of one forward pass."""
+        self._margins += margins.tolist()
 
     def after_step(self, step: int, loss: float, norm: float, rate: float) -> dict[str, Any] | None:
         """Notes a step; every `log_every` steps an event with the means since the last one.
@@ -79,9 +90,9 @@ class Recorder:
             "step": step, "total": self.total, "loss": sum(item[0] for item in self._window) / len(self._window),
             "lr": rate, "grad_norm": norm, "tokens_per_second": sum(i[1] for i in self._window) / max(seconds, 1e-9),
             "memory_bytes": memory_bytes(self._trainee.base.device), "phase": self._curriculum.phase_at(step - 1),
-            "seconds_per_step": seconds / len(self._window),
+            "seconds_per_step": seconds / len(self._window), **figures(self._margins),
         }  # fmt: skip
-        self._window = []
+        self._window, self._margins = [], []
         self.task.folder.emit("step", **event)
         return event
 
@@ -108,8 +119,8 @@ class Recorder:
         """Measures and reports; what could not be measured is absent, never 0."""
         measured: dict[str, float] = {}
         if self._valid:
-            measured["val_loss"] = validation_loss(trainee, self._lessons, self._valid, self.config)
-            self.task.folder.emit("eval", step=step, val_loss=measured["val_loss"], samples=len(self._valid))
+            measured = validate(trainee, self._lessons, self._valid, self.config)
+            self.task.folder.emit("eval", step=step, samples=len(self._valid), **measured)
         if self.task.cases:
             clinical = self._clinical(step, trainee)
             measured |= {} if clinical is None else {"clinical": clinical}
@@ -148,30 +159,29 @@ class Recorder:
 
 
 @torch.no_grad()
-def validation_loss(trainee: Trainee, lessons: Lessons, samples: Sequence[Sample], config: TrainConfig) -> float:
-    """Mean answer loss per sample, unweighted, so that runs with different weights can be compared."""
-    from medeval.training.losses import sample_losses
-    from medeval.training.torch_trainer import preference_loss
+def validate(trainee: Trainee, lessons: Lessons, samples: Sequence[Sample], config: TrainConfig) -> dict[str, float]:
+    """`val_loss`: mean loss per sample, unweighted, so that runs with different weights can be compared.
 
+    Of preference pairs also their mean reward margin and the accuracy.
+    """
     trainee.model.eval()
     losses: list[float] = []
+    margins: list[float] = []
     device = trainee.base.device
     for start in range(0, len(samples), config.batch_size):
         part = samples[start : start + config.batch_size]
-        if config.method == "dpo":
-            pairs = [lessons.read_pair(sample) for sample in part]
-            batch = lessons.collate([*(p[0] for p in pairs), *(p[1] for p in pairs)], [1.0] * 2 * len(part))
-        else:
-            batch = lessons.collate([lessons.read(sample) for sample in part], [1.0] * len(part))
+        batch = lessons.batch(part, [1.0] * len(part))
         moved = {key: value.to(device) if isinstance(value, torch.Tensor) else value for key, value in batch.items()}
         with precision(trainee):
             if config.method == "dpo":
-                losses += [float(preference_loss(trainee, trainee.model, moved, config.dpo_beta))] * len(part)
+                found = preference(trainee, trainee.model, moved, config)
+                losses += found.losses.tolist()
+                margins += found.margins.tolist()
             else:
                 logits = trainee.model(**forward_inputs(moved)).logits
                 losses += sample_losses(logits, moved["labels"][:, -int(moved["keep"]) :]).tolist()
     trainee.model.train()
-    return math.fsum(losses) / len(losses)
+    return {"val_loss": math.fsum(losses) / len(losses), **figures(margins)}
 
 
 def precision(trainee: Trainee) -> torch.autocast:

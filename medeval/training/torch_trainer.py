@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
@@ -19,8 +18,9 @@ from torch.utils.data import SequentialSampler
 from transformers import Trainer, TrainingArguments
 
 from medeval.training.curriculum import learning_rate
-from medeval.training.losses import sample_losses, weighted_loss
+from medeval.training.losses import weighted_loss
 from medeval.training.torch_data import MicroBatches, forward_inputs
+from medeval.training.torch_dpo import preference, weighted_preference
 from medeval.training.torch_model import NEW, Trainee
 from medeval.training.torch_record import Recorder
 
@@ -61,7 +61,9 @@ class LessonTrainer(Trainer):  # type: ignore[misc]
         """Each sample's answer loss times its weight, averaged over the micro-batch."""
         self.recorder.count_tokens(inputs)
         if self._config.method == "dpo":
-            return preference_loss(self.trainee, model, inputs, self._config.dpo_beta)
+            found = preference(self.trainee, model, inputs, self._config)
+            self.recorder.count_margins(found.margins)
+            return weighted_preference(found, inputs["weights"])
         logits, labels = answers_of(model, inputs)
         return weighted_loss(logits, labels, inputs["weights"])
 
@@ -106,43 +108,6 @@ def answers_of(model: Any, inputs: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
     keep = int(inputs["keep"])
     logits: Tensor = model(**forward_inputs(inputs)).logits
     return logits, inputs["labels"][:, -keep:]
-
-
-def preference_loss(trainee: Trainee, model: Any, inputs: Mapping[str, Any], beta: float) -> Tensor:
-    """DPO (Rafailov 2023, eq. 7) with the model below the new adapter as reference; weights per pair.
-
-    The first half of the rows holds the chosen answers, the second the rejected ones in the same order.
-    """
-    def likelihood() -> Tensor:
-        logits, labels = answers_of(model, inputs)
-        learned = (labels[:, 1:] != -100).sum(dim=1)
-        return -sample_losses(logits, labels) * learned
-
-    with torch.no_grad(), below_only(trainee):
-        reference = likelihood()
-    gain = likelihood() - reference
-    chosen, rejected = gain.chunk(2)
-    weights = inputs["weights"].chunk(2)[0]
-    loss: Tensor = -(torch.nn.functional.logsigmoid(beta * (chosen - rejected)) * weights).mean()
-    return loss
-
-
-class below_only:  # noqa: N801  used as a context manager
-    """The new adapter does nothing inside the block; adapters below it stay."""
-
-    def __init__(self, trainee: Trainee) -> None:
-        scaled = [m for m in trainee.model.modules() if isinstance(getattr(m, "scaling", None), dict)]
-        self._layers = [layer for layer in scaled if NEW in layer.scaling]
-        self._kept: list[float] = []
-
-    def __enter__(self) -> None:
-        self._kept = [layer.scaling[NEW] for layer in self._layers]
-        for layer in self._layers:
-            layer.scaling[NEW] = 0.0
-
-    def __exit__(self, *error: object) -> None:
-        for layer, scale in zip(self._layers, self._kept, strict=True):
-            layer.scaling[NEW] = scale
 
 
 def save_weights(trainee: Trainee, folder: Path) -> None:

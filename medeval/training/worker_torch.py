@@ -68,7 +68,11 @@ def usable(task: TrainTask) -> list[Sample]:
     found = [sample for sample in task.data.train if sample.is_pair == wanted]
     if not found:
         kind = ("偏好对（chosen/rejected）", "preference pairs") if wanted else ("问答样本", "exchanges")
-        raise DataError([f"{task.data.source}: 训练集里没有{kind[0]} / the training split holds no {kind[1]}"])
+        hint = ("，请用 medeval review export --format dpo 的文件", ": give a file of medeval review export")
+        zh, en = hint if wanted else ("", "")
+        raise DataError(
+            [f"{task.data.source}: 训练集里没有{kind[0]}{zh} / the training split holds no {kind[1]}{en}"]
+        )
     return found
 
 

@@ -53,6 +53,7 @@ class Fusing:
     name: gr.Textbox
     estimate: gr.HTML
     start: gr.Button
+    command: gr.HTML
 
 
 @dataclass(frozen=True)
@@ -137,23 +138,30 @@ def _fusing(labels: Labels) -> Fusing:
     labels.add(target, label="ad_target")
     bits = gr.Radio(bit_choices("transformers", lang), value=16, label=labels.say("ad_bits"), elem_id="me-ad-bits")
     labels.add(bits, label="ad_bits")
-    measure = gr.Checkbox(
-        False, label=labels.say("ad_measure"), info=labels.say("ad_measure_info"), elem_id="me-ad-measure"
-    )
-    labels.add(measure, label="ad_measure", info="ad_measure_info")
-    out = gr.Textbox(label=labels.say("ad_out"), max_lines=2, elem_id="me-ad-out")
-    labels.add(out, label="ad_out")
     deploy = gr.Checkbox(False, label=labels.say("ad_deploy"), elem_id="me-ad-deploy")
     labels.add(deploy, label="ad_deploy")
     with gr.Group(visible=False, elem_classes="me-ad-place") as place:
         home, publisher, name = _place(labels)
-    replace = gr.Checkbox(False, label=labels.say("ad_replace"), elem_id="me-ad-replace")
-    labels.add(replace, label="ad_replace")
     estimate = gr.HTML(elem_id="me-ad-estimate")
     start = labels.add(gr.Button(labels.say("ad_start"), variant="primary", elem_id="me-ad-start"), value="ad_start")
+    with labels.add(gr.Accordion(labels.say("ad_more"), open=False, elem_classes="me-fold"), label="ad_more"):
+        measure, out, replace, command = _more(labels)
     return Fusing(
-        variant, target, bits, measure, out, replace, deploy, place, home, publisher, name, estimate, start
+        variant, target, bits, measure, out, replace, deploy, place, home, publisher, name, estimate, start, command
     )  # fmt: skip
+
+
+def _more(labels: Labels) -> tuple[gr.Checkbox, gr.Textbox, gr.Checkbox, gr.HTML]:
+    """What few people change: further widths to measure, where to, what stands there; and the command line."""
+    out = gr.Textbox(label=labels.say("ad_out"), lines=1, max_lines=1, elem_id="me-ad-out")
+    labels.add(out, label="ad_out")
+    replace = gr.Checkbox(False, label=labels.say("ad_replace"), elem_id="me-ad-replace")
+    labels.add(replace, label="ad_replace")
+    measure = gr.Checkbox(
+        False, label=labels.say("ad_measure"), info=labels.say("ad_measure_info"), elem_id="me-ad-measure"
+    )
+    labels.add(measure, label="ad_measure", info="ad_measure_info")
+    return measure, out, replace, gr.HTML(elem_id="me-ad-command")
 
 
 def _place(labels: Labels) -> tuple[gr.Textbox, gr.Textbox, gr.Textbox]:

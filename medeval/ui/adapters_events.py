@@ -20,7 +20,7 @@ from medeval.errors import AdapterError, MedevalError
 from medeval.fusion.serve import Command
 from medeval.ui.adapters import Tab, bit_choices, place_info, target_choices
 from medeval.ui.adapters_board import Board, FuseWork
-from medeval.ui.adapters_form import estimate_html, order_of
+from medeval.ui.adapters_form import command_html, estimate_html, order_of
 from medeval.ui.adapters_jobs import jobs_html
 from medeval.ui.adapters_view import Head, Opened, head_html, offered, reasons_html, table_html
 from medeval.ui.compare_events import PRIVATE
@@ -68,7 +68,7 @@ class AdapterEvents:
 
     def _connect_form(self) -> None:
         form = self.tab.fusing
-        told, drawn = self._told_form(), [form.estimate, form.start, form.out]
+        told, drawn = self._told_form(), [form.estimate, form.start, form.out, form.command]
         chosen = form.target.input(self.choose_target, [form.target, form.bits, self.switch], [form.bits], **PRIVATE)
         chosen.then(self.preview, told, drawn, **PRIVATE)
         for widget in (form.variant, form.bits, form.measure, form.replace):
@@ -96,7 +96,7 @@ class AdapterEvents:
         shown = event.then(
             self.show, [mine.opened, form.variant, self.switch], [mine.head, mine.table, form.variant], **_UNLIMITED
         )
-        shown.then(self.preview, self._told_form(), [form.estimate, form.start, form.out], **PRIVATE)
+        shown.then(self.preview, self._told_form(), [form.estimate, form.start, form.out, form.command], **PRIVATE)
 
     def _then_follow(self, event: Any) -> None:
         """After `event`, paints the fuse jobs, and goes on while one is at work."""
@@ -194,9 +194,11 @@ class AdapterEvents:
         found = self.board.widths()
         order = order_of(form, found)
         if order is None:
-            return [_note(say("ad_no_variant", lang), "me-note"), gr.update(interactive=False), gr.skip()]
-        html, possible = estimate_html(order, self.board.default_out(order), found, lang)
-        return [html, gr.update(interactive=possible), gr.update(placeholder=str(self.board.default_out(order)))]
+            return [_note(say("ad_no_variant", lang), "me-note"), gr.update(interactive=False), gr.skip(), ""]
+        usual = self.board.default_out(order)
+        html, possible = estimate_html(order, usual, found, lang)
+        out = gr.update(placeholder=str(usual))
+        return [html, gr.update(interactive=possible), out, command_html(order, usual, lang)]
 
     def start(self, *told: Any) -> Opened:
         """Puts the fusing into the queue and opens it."""

@@ -33,18 +33,21 @@ def order_of(form: Sequence[Any], found: Sequence[Width]) -> FuseOrder | None:
 
 
 def estimate_html(order: FuseOrder, default: Path, found: Sequence[Width], lang: Lang) -> tuple[str, bool]:
-    """Size of the model, room on the disk and the command line; and whether it can be started."""
-    out = Path(order.out) if order.out else default
-    command = line_html(command_of(order, out), lang)
-    line = f'<div class="me-ad-command"><span>{escape(say("ad_command", lang))}</span>{command}</div>'
+    """Size of the model and room on the disk; and whether it can be started."""
     if not found:
-        return f'<p class="me-hint me-warn">{escape(say("ad_no_base", lang))}</p>{line}', False
+        return f'<p class="me-hint me-warn">{escape(say("ad_no_base", lang))}</p>', False
     sizes = " · ".join(say("ad_size_of", lang, bits=width.bits, size=size_text(width.bytes)) for width in found)
-    need, free = needed_bytes(found, order.bits, order.measure), free_bytes(out)
+    need, free = needed_bytes(found, order.bits, order.measure), free_bytes(Path(order.out) if order.out else default)
     room = say("ad_space", lang, need=size_text(need), free=size_text(free))
     short = say("ad_no_space", lang) if need > free else ""
     missing = next((width.missing for width in found if width.bits == order.bits), "")
     warned = f'<p class="me-hint me-warn">{escape(half(missing, lang))}</p>' if missing else ""
     kind = "me-ad-short" if short else "me-quiet"
     said = f'<p class="me-quiet">{escape(sizes)}</p><p class="{kind}">{escape(short + room)}</p>'
-    return f"{said}{warned}{line}", not short and not missing
+    return f"{said}{warned}", not short and not missing
+
+
+def command_html(order: FuseOrder, default: Path, lang: Lang) -> str:
+    """The same order as a line to type."""
+    line = line_html(command_of(order, Path(order.out) if order.out else default), lang)
+    return f'<div class="me-ad-command"><span>{escape(say("ad_command", lang))}</span>{line}</div>'

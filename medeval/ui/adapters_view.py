@@ -11,7 +11,6 @@ from medeval.adapters.card import BaseMatch, Card
 from medeval.engines.contract import Receipt
 from medeval.fusion.serve import Command
 from medeval.services.adapters import Examined
-from medeval.training.disk import size_text
 from medeval.ui.text import Lang, say
 from medeval.ui.words import half
 
@@ -81,7 +80,7 @@ def _row(row: Examined, heads: Sequence[str], is_open: bool, commands: Sequence[
         NONE if card is None else f"{card.rank} × {card.scale:g}",
         NONE if card is None else escape(card.dialect),
         escape(lineage_text(row)),
-        NONE if card is None else escape(size_text(card.megabytes * 1e6)),
+        NONE if card is None else f"{card.megabytes:.1f} MB",
         _match(card, lang),
         _change(row, lang),
     ]

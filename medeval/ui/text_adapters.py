@@ -105,6 +105,7 @@ TEXT: dict[str, tuple[str, str]] = {
     "ad_publisher": ("发布者", "Publisher"),
     "ad_lm_name": ("模型名", "Model name"),
     "ad_start": ("融合并核对", "Fuse and prove"),
+    "ad_more": ("更多设置", "More settings"),
     "ad_size_of": ("{bits} 位约 {size}", "{bits} bit about {size}"),
     "ad_space": (
         "过程中需要约 {need}，磁盘剩余 {free}",
@@ -178,5 +179,4 @@ TEXT: dict[str, tuple[str, str]] = {
     "ad_column_name": ("列名", "Column name"),
     "ad_column_made": ("已加为一列：{name}", "Added as a column: {name}"),
     "ad_tool_adapter": ("适配器", "adapter"),
-    "ad_tool_fused": ("融合模型", "fused model"),
 }

@@ -98,7 +98,8 @@ def test_the_demo_model_takes_the_demo_scale() -> None:
 
 
 def test_the_command_line_refuses_in_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
-    for words in (["--set", "rank=0"], ["--set", "nonsense=1"], ["--preset", "v9"], ["--base", "models/gone"]):
+    gone = ["--base", "models/gone", "--data", "/none"]
+    for words in (["--set", "rank=0"], ["--set", "nonsense=1"], ["--preset", "v9"], gone):
         done = CliRunner().invoke(app, ["train", "--preset", "v3", *words])
         assert done.exit_code == 2, done.output
         assert "Traceback" not in done.output and " / " in done.output

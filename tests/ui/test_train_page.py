@@ -28,7 +28,8 @@ def events(steps: int, start: float = 2.0, every: int = 5) -> list[dict[str, Any
     for step in range(1, steps + 1):
         made.append({
             "kind": "step", "step": step, "total": steps * 2, "loss": start / step, "lr": 1e-3,
-            "grad_norm": 1.0 + step % 2, "tokens_per_second": 300.0, "memory_bytes": 2e9, "phase": 0, "seconds_per_step": 1.5,
+            "grad_norm": 1.0 + step % 2, "tokens_per_second": 300.0, "memory_bytes": 2e9, "phase": 0,
+            "seconds_per_step": 1.5,
         })  # fmt: skip
         if step % every == 0:
             made.append({"kind": "eval", "step": step, "val_loss": start / step + 0.1})

@@ -72,6 +72,10 @@ class Encoder:
         positions, following = self._positions(row, pixels)
         return Prompt(row, positions, following, pixels)
 
+    def text_ids(self, text: str) -> list[int]:
+        """Token ids of plain text; what looks like a special token stays text."""
+        return self._chat.text_ids(text)
+
     def room(self, prompt: Prompt) -> int:
         """How many tokens an answer to `prompt` may have before the model's length is reached."""
         return self._limit - len(prompt)

@@ -1,0 +1,159 @@
+"""The loop of an MLX run: micro-batches, gradients, clipping, AdamW; and checkpoints from which it goes on exactly.
+
+The state between two steps is the trained numbers, AdamW's two moments and its step. Data order and dropout masks are
+functions of the step, so nothing else has to be kept.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+from mlx import optimizers
+
+from medeval.training.curriculum import Curriculum, learning_rate
+from medeval.training.data import Sample
+from medeval.training.mlx_clinical import Clinical, clinical_score
+from medeval.training.mlx_data import Lessons, MicroBatch, micro_batches
+from medeval.training.mlx_losses import likelihoods, preference_loss, sample_losses, weighted_loss
+from medeval.training.mlx_model import Trainee, Values
+from medeval.training.mlx_record import Recorder
+from medeval.training.task import TrainTask
+
+STATE = "run_state.json"
+OPTIMIZER = "optimizer.safetensors"
+_PARTS = ("m", "v")
+
+
+class Run:
+    """One run on one model."""
+
+    def __init__(self, task: TrainTask, curriculum: Curriculum, trainee: Trainee) -> None:
+        self.task, self.config = task, task.config
+        self.trainee, self._curriculum = trainee, curriculum
+        self._lessons = Lessons(trainee.encoder, task.config)
+        self.recorder = Recorder(task, curriculum, self)
+        # bias correction is AdamW as published and as torch has it; MLX leaves it out unless told
+        self._optimizer = optimizers.AdamW(
+            task.config.learning_rate, weight_decay=task.config.weight_decay, bias_correction=True
+        )
+        self._optimizer.init(trainee.values)
+        self._loss: Callable[[Values, MicroBatch], mx.array] = self._preference if self._pairs else self._weighted
+        self.report: Callable[[int, dict[str, Any]], None] = lambda step, values: None
+        """Takes the figures of a step to a tracker."""
+        self.steps = 0
+        """Optimizer steps done."""
+
+    @property
+    def _pairs(self) -> bool:
+        return self.config.method == "dpo"
+
+    def go(self, until: int | None = None) -> None:
+        """Takes steps until done, stopped, out of patience, or `until`; evaluates and saves where due."""
+        self.trainee.base.model.train()
+        end = self._curriculum.steps if until is None else min(until, self._curriculum.steps)
+        while self.steps < end:
+            loss, norm, rate, tokens = self.take_step(self.steps)
+            self.steps += 1
+            event = self.recorder.after_step(self.steps, loss, norm, rate, tokens)
+            if event is not None:
+                self.report(self.steps, event)
+            if self.recorder.due_for_evaluation(self.steps):
+                self.report(self.steps, self.recorder.evaluate(self.steps))
+            if self.recorder.due_for_checkpoint(self.steps):
+                self.recorder.save(self.steps, self.write)
+            if self.recorder.should_end(self.steps):
+                return
+
+    def take_step(self, step: int) -> tuple[float, float, float, int]:
+        """One optimizer step (0-based): mean loss, gradient norm before clipping, rate, tokens read."""
+        batches = micro_batches(self._lessons, self._curriculum, step)
+        total, gradients = 0.0, {name: mx.zeros_like(value) for name, value in self.trainee.values.items()}
+        for part, batch in enumerate(batches):
+            self.trainee.masks.choose(step, part)
+            loss, found = mx.value_and_grad(self._loss)(self.trainee.values, batch)
+            gradients = {name: gradients[name] + found[name] / len(batches) for name in gradients}
+            # evaluated per micro-batch: else all of their activations would be held at once
+            mx.eval(loss, gradients)
+            total += float(loss.item()) / len(batches)
+        gradients, norm = optimizers.clip_grad_norm(gradients, self.config.max_grad_norm)
+        rate = learning_rate(self.config, step, self._curriculum.steps)
+        self._optimizer.learning_rate = rate
+        self.trainee.values = self._optimizer.apply_gradients(gradients, self.trainee.values)
+        self.trainee.put(self.trainee.values)
+        mx.eval(self.trainee.values, self._optimizer.state)
+        return total, float(norm.item()), rate, sum(batch.tokens for batch in batches)
+
+    def _weighted(self, values: Values, batch: MicroBatch) -> mx.array:
+        self.trainee.put(values)
+        return weighted_loss(self.trainee.logits(batch), mx.array(batch.labels[:, -batch.keep :]), _weights(batch))
+
+    def _preference(self, values: Values, batch: MicroBatch) -> mx.array:
+        """DPO with the model below the new adapter as reference."""
+        labels = mx.array(batch.labels[:, -batch.keep :])
+        self.trainee.put(values)
+        self.trainee.without(True)
+        reference = mx.stop_gradient(likelihoods(self.trainee.logits(batch), labels))
+        self.trainee.without(False)
+        gain = likelihoods(self.trainee.logits(batch), labels) - reference
+        return preference_loss(gain, _weights(batch), self.config.dpo_beta)
+
+    def validation_loss(self, samples: Sequence[Sample]) -> float:
+        """Mean answer loss per sample, unweighted, so that runs with different weights can be compared."""
+        self.trainee.base.model.eval()
+        losses: list[float] = []
+        for start in range(0, len(samples), self.config.batch_size):
+            part = samples[start : start + self.config.batch_size]
+            batch = self._lessons.batch(part, [1.0] * len(part))
+            if self._pairs:
+                losses += [float(self._preference(self.trainee.values, batch).item())] * len(part)
+            else:
+                logits = self.trainee.logits(batch)
+                losses += sample_losses(logits, mx.array(batch.labels[:, -batch.keep :])).tolist()
+        self.trainee.base.model.train()
+        return math.fsum(losses) / len(losses)
+
+    def clinical(self) -> Clinical | None:
+        """Real answers to the run's cases, scored."""
+        config, folder = self.config, self.task.folder
+        return clinical_score(self.trainee, self.task.cases, config.profile, config.suite_tokens, folder.stop_requested)
+
+    def memory_bytes(self) -> int:
+        """Most memory in use so far: MLX's own on a GPU, this process's on a CPU."""
+        if self.trainee.device == "gpu":
+            return int(mx.get_peak_memory())
+        import psutil
+
+        return int(psutil.Process().memory_info().rss)
+
+    def write(self, folder: Path) -> None:
+        """Fills a checkpoint folder: adapter, optimizer, and what the recorder carries on."""
+        self.trainee.save(folder)
+        state = self._optimizer.state
+        tensors = {f"{part}:{name}": state[name][part] for name in self.trainee.values for part in _PARTS}
+        tensors["step"] = state["step"].astype(mx.int32)
+        mx.save_safetensors(str(folder / OPTIMIZER), tensors)
+        (folder / STATE).write_text(json.dumps(self.recorder.state()), "utf-8")
+
+    def restore(self, folder: Path, step: int) -> bool:
+        """Goes on from a checkpoint; returns whether exactly (False: another engine wrote it, weights only)."""
+        self.trainee.load(folder)
+        self._optimizer.init(self.trainee.values)
+        self.steps = step
+        self.recorder.restore(json.loads((folder / STATE).read_text("utf-8")))
+        if not (folder / OPTIMIZER).is_file():
+            return False
+        held = mx.load(str(folder / OPTIMIZER))
+        assert isinstance(held, dict)
+        for name in self.trainee.values:
+            self._optimizer.state[name] = {part: held[f"{part}:{name}"] for part in _PARTS}
+        self._optimizer.state["step"] = held["step"].astype(mx.uint64)
+        return True
+
+
+def _weights(batch: MicroBatch) -> mx.array:
+    return mx.array(batch.weights)
