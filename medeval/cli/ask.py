@@ -36,9 +36,9 @@ def ask(
     prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="问题 / the question")],
     image: Annotated[list[Path] | None, typer.Option(metavar="FILE", help="图像，可多次 / image, repeatable")] = None,
     variants: Annotated[str, typer.Option(help="版本，逗号分隔 / variants, comma-separated")] = "all",
-    max_tokens: Annotated[int, typer.Option(min=1, help="最多词元 / most tokens per answer")] = 512,
-    temperature: Annotated[float, typer.Option(min=0.0, help="0 为贪心 / 0 is greedy")] = 0.0,
-    seed: Annotated[int, typer.Option(help="随机种子 / random seed")] = 0,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="最多词元，默认 512 / most tokens")] = None,
+    temperature: Annotated[float | None, typer.Option(min=0.0, help="默认 0，贪心 / 0 by default, greedy")] = None,
+    seed: Annotated[int | None, typer.Option(help="随机种子 / random seed")] = None,
     profile: Profile = None,
     base: Base = None,
     adapters: Adapters = None,
@@ -63,7 +63,11 @@ def ask(
         case = _case(services, prompt, image or [])
         receipt = services.receipt()
         names = usable(names, variants, receipt)
-        for event in services.ask(case, names, Decoding(max_tokens, temperature, seed=seed)):
+        chosen = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed}
+        given = {key: value for key, value in chosen.items() if value is not None}
+        # Nothing chosen here: each variant's own settings, if its sidecar holds any.
+        decoding = Decoding(**given) if given else None  # type: ignore[arg-type]
+        for event in services.ask(case, names, decoding):
             if isinstance(event, Scored):
                 answers[event.variant] = _answer(event)
                 if not as_json:

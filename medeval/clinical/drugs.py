@@ -86,9 +86,7 @@ class ChildLimit:
 def child_limits() -> dict[str, ChildLimit]:
     """Dose limits for children by drug key."""
     entries = read_data("drugs.yaml")["child_doses"].items()
-    return {
-        key: ChildLimit(float(e["single"]), float(e["day"]), float(e["below"]), e["source"]) for key, e in entries
-    }
+    return {key: ChildLimit(float(e["single"]), float(e["day"]), float(e["below"]), e["source"]) for key, e in entries}
 
 
 @lru_cache(maxsize=1)

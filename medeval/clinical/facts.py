@@ -49,7 +49,7 @@ class Person:
 
     @property
     def sex_known(self) -> str:
-        """"male", "female" or empty."""
+        """Sex as male, female or empty."""
         if re.match(r"女|f|woman|girl", self.sex):
             return "female"
         return "male" if re.match(r"男|m|boy", self.sex) else ""

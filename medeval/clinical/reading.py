@@ -30,7 +30,7 @@ _SUPER = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 _THINK = re.compile(r"<think>(.*?)(</think>|\Z)", re.DOTALL | re.IGNORECASE)
 _BARE_CLOSE = re.compile(r"\A(.*?)</think>", re.DOTALL | re.IGNORECASE)
 _SENTENCE = re.compile(
-    r"[^。！!？?；;\n]*?(?:[。！!？?；;\n]|\.(?=\s|\Z)|(?<=[\u3400-\u9fff)”])\.(?!\d)|(?<=[a-z]{3})\.(?=[a-z]{3})|\Z)"
+    r"[^。！!？?；;\n]*?(?:[。！!？?；;\n]|\.(?=\s|\Z)|(?<=[\u3400-\u9fff)”])\.(?!\d)|(?<!\d)\.(?=[\u3400-\u9fff])|(?<=[a-z]{3})\.(?=[a-z]{3})|\Z)"
 )
 _STOP = re.compile(r"[，,。;；!?！？\n]")
 _PIECE = re.compile(r"[，,、。；;\s|]+")

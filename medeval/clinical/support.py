@@ -147,7 +147,7 @@ def support(reading: Reading, statement: str, question: str = "", skip: frozense
     if figures and not all(figures):
         core *= 0.5 + 0.5 * sum(figures) / len(figures)
     degree = (1 - BREADTH) * core + BREADTH * (1 - missed) / ALONE * (1 - ALONE / 2)
-    return Support(min(1.0, degree) * (1 - against), against, (at.start, at.end))
+    return Support(max(0.0, min(1.0, degree) * (1 - against)), against, (at.start, at.end))
 
 
 def _against(wanted: Wanted, line: Line, text: str) -> float:
@@ -170,4 +170,4 @@ def _against(wanted: Wanted, line: Line, text: str) -> float:
         return 0.0
     other = stance(text)
     sides = max(0.0, -wanted.stance * other)
-    return (shared + clash) / total * max(sides, float(clash > 0))
+    return min(1.0, (shared + clash) / total * max(sides, float(clash > 0)))

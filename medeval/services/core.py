@@ -133,7 +133,7 @@ class Services:
         Args:
             case: the question, its images and expectations.
             variants: names of columns.
-            decoding: the same for all columns; greedy by default.
+            decoding: the same for all columns; where None each variant's own settings, greedy by default.
             cancel: set it to stop within a token.
             histories: earlier turns by variant, where columns have their own conversation.
 
@@ -143,7 +143,7 @@ class Services:
         picked = self.pick_variants(variants)
         requests = [
             Request(variant.name, case.id, variant.name, messages_for(_with_history(case, variant.name, histories)),
-                    decoding or Decoding())
+                    decoding or own_decoding(variant))
             for variant in picked
         ]
         with self._resident.using() as engine:
@@ -268,3 +268,13 @@ def _with_history(case: Case, variant: str, histories: Mapping[str, Sequence[Tur
     if not histories or variant not in histories:
         return case
     return case.model_copy(update={"history": [*case.history, *histories[variant]]})
+
+
+def own_decoding(variant: Variant) -> Decoding:
+    """How a variant answers where nobody chose: the usual greedy settings with its sidecar's `generation` over them."""
+    own = variant.generation
+    usual = Decoding()
+    return Decoding(
+        int(own.get("max_tokens", usual.max_tokens)), float(own.get("temperature", usual.temperature)),
+        float(own.get("top_p", usual.top_p)), int(own.get("seed", usual.seed)),
+    )

@@ -85,12 +85,13 @@ def training_data(settings: Settings, config: TrainConfig) -> DataSet:
     """The data of a run, usable; preference pairs hold no test case that nobody decided on.
 
     Raises:
-        DataError: nothing can be read, lines are wrong, or pairs overlap the test suites.
+        DataError: nothing can be read, lines are wrong, there are no pairs, or they overlap the test suites.
     """
     data = load_data(settings, config.data).require()
     if config.method == "dpo":
-        from medeval.training.data_guard import require_held_out
+        from medeval.training.data_guard import require_held_out, require_pairs
 
+        require_pairs(data)
         require_held_out(data, test_cases(settings))
     return data
 

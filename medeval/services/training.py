@@ -183,6 +183,8 @@ def engine_of(config: TrainConfig) -> str:
     """Which worker a run takes: as told; else MLX on Apple Silicon where it is installed, torch elsewhere."""
     if config.engine != "auto":
         return config.engine
+    if config.dpo_smoothing:
+        return "torch"
     apple = platform.system() == "Darwin" and platform.machine() == "arm64"
     there = all(find_spec(name) is not None for name in ("mlx_vlm", WORKERS["mlx"]))
     return "mlx" if apple and there else "torch"

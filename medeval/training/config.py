@@ -195,6 +195,8 @@ def _method_faults(config: TrainConfig) -> list[str]:
     faults = []
     if config.method != "full" and not config.targets:
         faults.append("targets 为空，没有要训练的层 / targets is empty: name the modules to train, e.g. q_proj")
+    if config.dpo_smoothing and config.engine == "mlx":
+        faults.append("dpo_smoothing 只有 torch 引擎支持 / dpo_smoothing needs the torch engine")
     if config.method == "full" and config.quantization != "none":
         faults.append("全参数微调不能用量化的基础模型 / full fine-tuning needs quantization none")
     if config.method == "full" and config.trained_on:

@@ -115,7 +115,8 @@ class Sample:
         first = next((m for m in self.messages if m.role == "user"), None)
         if first is None:
             return self.id
-        return "|".join(["".join(first.text.split()), *(str(path) for path in first.images)])
+        # by name, so that a data set that is moved keeps its splits
+        return "|".join(["".join(first.text.split()), *(path.name for path in first.images)])
 
 
 @dataclass(frozen=True)

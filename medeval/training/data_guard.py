@@ -20,6 +20,17 @@ MARK = "held_out"
 _SHOWN = 5
 
 
+def require_pairs(data: DataSet) -> None:
+    """Refuses data whose training split holds no preference pair; raises DataError."""
+    if not any(sample.is_pair for sample in data.train):
+        raise DataError(
+            [
+                f"{data.source}: 训练集里没有偏好对，请用 medeval review export RUN --format dpo 写出的文件"
+                " / the training split holds no preference pairs: give the file of medeval review export"
+            ]
+        )
+
+
 def require_held_out(data: DataSet, cases: Sequence[Case]) -> None:
     """Refuses preference pairs that overlap the test suites and are not marked.
 

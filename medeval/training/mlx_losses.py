@@ -47,7 +47,8 @@ def preference_loss(gain: mx.array, weights: mx.array, beta: float) -> mx.array:
         beta: how strongly the reference holds.
     """
     chosen, rejected = mx.split(gain, 2)
-    return -(nn.log_sigmoid(beta * (chosen - rejected)) * mx.split(weights, 2)[0]).mean()
+    preferred: mx.array = nn.log_sigmoid(beta * (chosen - rejected))
+    return -(preferred * mx.split(weights, 2)[0]).mean()
 
 
 def _summed(logits: mx.array, labels: mx.array) -> tuple[mx.array, mx.array]:

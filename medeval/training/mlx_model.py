@@ -114,7 +114,8 @@ class Trainee:
             whole: mx.array = self.base.model(tokens)
             return whole[:, -batch.keep :]
         language = self.base.model.language_model
-        embeds, extra = language.model.embed_tokens(tokens), {}
+        embeds: mx.array = language.model.embed_tokens(tokens)
+        extra: dict[str, Any] = {}
         if batch.pixels:
             embeds, extra = self._seen(batch, embeds)
         hidden = language.model(tokens, inputs_embeds=embeds, position_ids=mx.array(batch.positions), **extra)

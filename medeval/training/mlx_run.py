@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
+import numpy as np
 from mlx import optimizers
 
 from medeval.training.curriculum import Curriculum, learning_rate
@@ -79,14 +80,14 @@ class Run:
             gradients = {name: gradients[name] + found[name] / len(batches) for name in gradients}
             # evaluated per micro-batch: else all of their activations would be held at once
             mx.eval(loss, gradients)
-            total += float(loss.item()) / len(batches)
+            total += number(loss) / len(batches)
         gradients, norm = optimizers.clip_grad_norm(gradients, self.config.max_grad_norm)
         rate = learning_rate(self.config, step, self._curriculum.steps)
         self._optimizer.learning_rate = rate
         self.trainee.values = self._optimizer.apply_gradients(gradients, self.trainee.values)
         self.trainee.put(self.trainee.values)
         mx.eval(self.trainee.values, self._optimizer.state)
-        return total, float(norm.item()), rate, sum(batch.tokens for batch in batches)
+        return total, number(norm), rate, sum(batch.tokens for batch in batches)
 
     def _weighted(self, values: Values, batch: MicroBatch) -> mx.array:
         self.trainee.put(values)
@@ -110,10 +111,11 @@ class Run:
             part = samples[start : start + self.config.batch_size]
             batch = self._lessons.batch(part, [1.0] * len(part))
             if self._pairs:
-                losses += [float(self._preference(self.trainee.values, batch).item())] * len(part)
+                losses += [number(self._preference(self.trainee.values, batch))] * len(part)
             else:
                 logits = self.trainee.logits(batch)
-                losses += sample_losses(logits, mx.array(batch.labels[:, -batch.keep :])).tolist()
+                found = sample_losses(logits, mx.array(batch.labels[:, -batch.keep :]))
+                losses += np.array(found).tolist()
         self.trainee.base.model.train()
         return math.fsum(losses) / len(losses)
 
@@ -153,6 +155,11 @@ class Run:
             self._optimizer.state[name] = {part: held[f"{part}:{name}"] for part in _PARTS}
         self._optimizer.state["step"] = held["step"].astype(mx.uint64)
         return True
+
+
+def number(value: mx.array) -> float:
+    """A scalar array as a Python number."""
+    return float(np.array(value.astype(mx.float32)))
 
 
 def _weights(batch: MicroBatch) -> mx.array:

@@ -48,8 +48,9 @@ def train(task: TrainTask) -> Trained:
         if any(word in str(error) for word in _MEMORY):
             raise MedevalError(
                 "内存不足：请减小 batch_size（加大 accumulation）、max_length 或 image_size，"
-                "打开 gradient_checkpointing，或用 quantization=4bit / out of memory: lower batch_size (raise accumulation), max_length or"
-                " image_size, turn gradient_checkpointing on, or set quantization=4bit"
+                "打开 gradient_checkpointing，或用 quantization=4bit"
+                " / out of memory: lower batch_size (raise accumulation), max_length or image_size,"
+                " turn gradient_checkpointing on, or set quantization=4bit"
             ) from error
         raise
 

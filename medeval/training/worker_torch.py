@@ -68,11 +68,7 @@ def usable(task: TrainTask) -> list[Sample]:
     found = [sample for sample in task.data.train if sample.is_pair == wanted]
     if not found:
         kind = ("偏好对（chosen/rejected）", "preference pairs") if wanted else ("问答样本", "exchanges")
-        hint = ("，请用 medeval review export --format dpo 的文件", ": give a file of medeval review export")
-        zh, en = hint if wanted else ("", "")
-        raise DataError(
-            [f"{task.data.source}: 训练集里没有{kind[0]}{zh} / the training split holds no {kind[1]}{en}"]
-        )
+        raise DataError([f"{task.data.source}: 训练集里没有{kind[0]} / the training split holds no {kind[1]}"])
     return found
 
 

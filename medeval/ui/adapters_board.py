@@ -124,13 +124,16 @@ class Board:
 
 
 def work_of(job: Job, order: FuseOrder, events: Sequence[Mapping[str, Any]]) -> FuseWork:
-    """How far a job is, from its events; an earlier attempt's events do not count for the time left."""
+    """How far a job is, from its events; the time left goes by the pace of the step it is in, for steps differ."""
     result = next((event for event in reversed(events) if event["kind"] == "result"), None)
     told = [event for event in events if event["kind"] == "progress" and event.get("total")]
     if not told:
         return FuseWork(job, order, result=result)
-    begun = max((i for i in range(1, len(told)) if told[i]["done"] < told[i - 1]["done"]), default=0)
-    first, last = told[begun], told[-1]
+    last = told[-1]
+    begun = len(told) - 1
+    while begun and told[begun - 1].get("note") == last.get("note") and told[begun - 1]["done"] <= told[begun]["done"]:
+        begun -= 1
+    first = told[begun]
     share = min(1.0, last["done"] / last["total"])
     gone = (last["done"] - first["done"]) / last["total"]
     left = (last["t"] - first["t"]) / gone * (1 - share) if gone > 0 else None

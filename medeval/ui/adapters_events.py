@@ -23,9 +23,9 @@ from medeval.ui.adapters_board import Board, FuseWork
 from medeval.ui.adapters_form import command_html, estimate_html, order_of
 from medeval.ui.adapters_jobs import jobs_html
 from medeval.ui.adapters_view import Head, Opened, head_html, offered, reasons_html, table_html
-from medeval.ui.compare_events import PRIVATE
 from medeval.ui.desk import Desk
 from medeval.ui.evaluate_board import pause
+from medeval.ui.labels import PRIVATE
 from medeval.ui.text import Lang, say
 from medeval.ui.words import half
 
@@ -171,7 +171,7 @@ class AdapterEvents:
         except AdapterError as error:
             title = say("ad_not_added", lang, n=len(error.problems))
             listed = reasons_html(error.problems, lang)
-            return [f'<div class="me-error"><b>{escape(title)}</b>{listed}</div>', *kept]
+            return [f'<div class="me-error me-ad-said"><b>{escape(title)}</b>{listed}</div>', *kept]
         except MedevalError as error:
             return [_note(half(str(error), lang), "me-warn"), *kept]
         said = _note(say("ad_added", lang, name=added.name), "me-note")
@@ -295,4 +295,4 @@ def _kept_open(opened: Opened, works: Sequence[FuseWork]) -> Opened:
 
 
 def _note(text: str, kind: str) -> str:
-    return f'<p class="me-hint {kind}">{escape(text)}</p>'
+    return f'<p class="me-hint me-ad-said {kind}">{escape(text)}</p>'

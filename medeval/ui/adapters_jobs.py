@@ -145,10 +145,12 @@ def parity_html(report: Mapping[str, Any], lang: Lang) -> str:
 
 
 def _parity_row(cells: Sequence[str], passed: bool) -> str:
-    first, *rest = cells
-    told = "".join(f"<td>{escape(cell)}</td>" for cell in rest)
     kind = "me-ad-pass" if passed else "me-ad-fail"
-    return f'<tr class="{kind}"><th scope="row">{escape(first)}</th>{told}</tr>'
+    told = [f'<th scope="row">{escape(cells[0])}</th>']
+    for (name, _, _), cell in zip(COLUMNS[1:], cells[1:], strict=True):
+        mark = ' class="me-ad-verdict-cell"' if name == "verdict" else ""
+        told.append(f"<td{mark}>{escape(cell)}</td>")
+    return f'<tr class="{kind}">{"".join(told)}</tr>'
 
 
 def _places(result: Mapping[str, Any], report: Mapping[str, Any], lang: Lang) -> list[tuple[str, str]]:

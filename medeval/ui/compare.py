@@ -7,6 +7,7 @@ import gradio as gr
 from medeval.engines.contract import Decoding
 from medeval.metrics.profiles import DEFAULT_PROFILE
 from medeval.ui import looks
+from medeval.ui.batch_panel import BatchPanel
 from medeval.ui.desk import FIRST_CASE, Desk
 from medeval.ui.labels import Labels
 from medeval.ui.text import Lang
@@ -37,6 +38,7 @@ class Rail:
     ask: gr.Button
     stop: gr.Button
     keys: gr.HTML
+    images: BatchPanel
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,8 @@ def _rail(desk: Desk, labels: Labels) -> Rail:
     labels.add(variants, label="variants")
     refused = gr.HTML(looks.refused_html(desk, lang), elem_id="me-refused")
     settings = _settings(labels)
-    return Rail(chips, gr.State(FIRST_CASE), box, variants, refused, *settings, ask, stop, keys)
+    images = BatchPanel(desk.batch, labels, "cmp")
+    return Rail(chips, gr.State(FIRST_CASE), box, variants, refused, *settings, ask, stop, keys, images)
 
 
 def _settings(labels: Labels) -> tuple[gr.Slider, gr.Slider, gr.Number, gr.Dropdown]:

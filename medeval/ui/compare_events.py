@@ -20,11 +20,11 @@ from medeval.ui import looks
 from medeval.ui.compare import Compare
 from medeval.ui.desk import Desk, Question
 from medeval.ui.exchange import View
+from medeval.ui.labels import PRIVATE
 from medeval.ui.live import Followers
 from medeval.ui.text import Lang, say
 from medeval.ui.words import half
 
-PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": True}
 _UNLIMITED: dict[str, Any] = {**PRIVATE, "concurrency_limit": None}
 
 
@@ -50,6 +50,7 @@ class CompareEvents:
         rail, centre, shown = self.tab.rail, self.tab.centre, self.tab.shown
         rail.chips.click(self.pick, [self.wires.lang], [rail.picked, rail.box], **PRIVATE)
         rail.box.input(self.prepare, [rail.box], None, **PRIVATE)
+        rail.images.connect(self.wires.lang, rail.variants)
         asked = [rail.box, rail.picked, rail.variants, rail.max_tokens, rail.temperature, rail.seed,
                  self.wires.lang, self.wires.memory]
         self.then_follow(rail.ask.click(self.ask, asked, [shown, self.wires.memory], **PRIVATE))

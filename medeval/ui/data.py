@@ -17,10 +17,9 @@ import gradio as gr
 from medeval.errors import MedevalError
 from medeval.services.datasets import CheckOptions, Checks, demo_style, keep_upload
 from medeval.training.presets import DEMO_SUFFIX, load_preset, preset_names
-from medeval.ui.compare_events import PRIVATE
 from medeval.ui.data_view import state_html
 from medeval.ui.desk import Desk
-from medeval.ui.labels import Labels
+from medeval.ui.labels import PRIVATE, Labels
 from medeval.ui.text import Lang
 from medeval.ui.words import half
 

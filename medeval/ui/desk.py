@@ -20,6 +20,7 @@ from medeval.engines.contract import Decoding, Receipt
 from medeval.errors import ImageError, MedevalError, UsageError
 from medeval.services import Services
 from medeval.services.images import BLURRED
+from medeval.ui.batch import Batch
 from medeval.ui.exchange import Column, Exchange, Kind, Round, View, new_id
 from medeval.ui.reading import Readings
 from medeval.ui.shelf import Shelf, record
@@ -69,6 +70,7 @@ class Desk:
         self._began = time.monotonic()
         self._loading = Loading("loading", 0)
         self._readings = Readings()
+        self.batch = Batch(services)
         self.startup_id = ""
 
     def start(self) -> None:

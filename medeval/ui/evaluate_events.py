@@ -19,12 +19,12 @@ from medeval.evaluation.tables import RunTables
 from medeval.metrics.profiles import DEFAULT_PROFILE, load_profiles
 from medeval.metrics.score import all_metrics
 from medeval.ui import looks
-from medeval.ui.compare_events import PRIVATE
 from medeval.ui.desk import Desk
 from medeval.ui.evaluate import Evaluate, metric_choices
 from medeval.ui.evaluate_board import Board, Work, pause
 from medeval.ui.evaluate_matrix import detail_html, matrix_html
 from medeval.ui.evaluate_view import Shown, head_html, progress_html, runs_html
+from medeval.ui.labels import PRIVATE
 from medeval.ui.text import Lang, say
 from medeval.ui.words import half
 

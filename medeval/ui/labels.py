@@ -8,6 +8,8 @@ from gradio.blocks import Block
 from medeval.ui.text import Lang, say
 
 B = TypeVar("B", bound=Block)
+PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": True}
+"""How every handler is connected: no endpoint for outsiders, our own progress."""
 
 
 class Labels:

@@ -10,11 +10,11 @@ from medeval.ui import looks
 from medeval.ui.about import about_html
 from medeval.ui.adapters import build_adapters
 from medeval.ui.compare import build_compare
-from medeval.ui.compare_events import PRIVATE, CompareEvents, Wires
+from medeval.ui.compare_events import CompareEvents, Wires
 from medeval.ui.data import build_data
 from medeval.ui.desk import Desk
 from medeval.ui.evaluate import build_evaluate
-from medeval.ui.labels import Labels
+from medeval.ui.labels import PRIVATE, Labels
 from medeval.ui.review import build_review
 from medeval.ui.text import Lang
 from medeval.ui.train import build_train

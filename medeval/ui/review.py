@@ -2,13 +2,12 @@
 
 import gradio as gr
 
+from medeval.ui.batch_panel import BatchPanel
 from medeval.ui.desk import Desk
 from medeval.ui.labels import Labels
-from medeval.ui.review_events import Images, Making, Results, ReviewEvents, Shared
+from medeval.ui.review_events import Making, Results, ReviewEvents, Shared
 from medeval.ui.review_looks import intro_html
 from medeval.ui.text import Lang, say
-
-_POLL_SECONDS = 1.0
 
 
 def build_review(desk: Desk, labels: Labels, switch: gr.Radio, tab: gr.Tab) -> None:
@@ -17,7 +16,7 @@ def build_review(desk: Desk, labels: Labels, switch: gr.Radio, tab: gr.Tab) -> N
         with gr.Column(scale=0, min_width=290, elem_classes="me-rail"):
             intro = gr.HTML(intro_html(labels.lang, True), elem_id="me-rv-intro")
             making = _making(labels)
-            images = _images(labels)
+            images = BatchPanel(desk.batch, labels, "rv")
         with gr.Column(scale=1, min_width=320, elem_classes="me-centre"):
             results = _results(labels)
     ReviewEvents(desk, making, images, results, Shared(intro, switch, tab)).connect()
@@ -53,18 +52,6 @@ def _making(labels: Labels) -> Making:
 def flag_choices(lang: Lang) -> list[tuple[str, str]]:
     """What may become of cases whose answers tell who they are."""
     return [(say("rv_flag_leave", lang), "leave_out"), (say("rv_flag_keep", lang), "keep")]
-
-
-def _images(labels: Labels) -> Images:
-    with labels.add(gr.Accordion(labels.say("rv_images"), open=False, elem_classes="me-fold"), label="rv_images"):
-        files = gr.File(label=labels.say("rv_images_files"), file_count="directory", elem_id="me-rv-files", height=150)
-        prompt = gr.Textbox(label=labels.say("rv_images_prompt"), lines=2, elem_id="me-rv-prompt")
-        start = gr.Button(labels.say("rv_images_start"), elem_id="me-rv-start")
-        state = gr.HTML(elem_id="me-rv-batch")
-    labels.add(files, label="rv_images_files")
-    labels.add(prompt, label="rv_images_prompt")
-    labels.add(start, value="rv_images_start")
-    return Images(files, prompt, start, state, gr.Timer(_POLL_SECONDS, active=False))
 
 
 def _results(labels: Labels) -> Results:

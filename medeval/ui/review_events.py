@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -12,10 +11,10 @@ from gradio.components import Component
 from medeval.errors import MedevalError, UsageError
 from medeval.review.records import MOST
 from medeval.services.reviewing import Asked, Flagged, Plan
-from medeval.ui.compare_events import PRIVATE
+from medeval.ui.batch_panel import BatchPanel
 from medeval.ui.desk import Desk
-from medeval.ui.review_batch import Batch
-from medeval.ui.review_looks import batch_html, intro_html, list_html, plan_html, results_html
+from medeval.ui.labels import PRIVATE
+from medeval.ui.review_looks import intro_html, list_html, plan_html, results_html
 from medeval.ui.text import Lang, say
 from medeval.ui.words import half
 
@@ -41,17 +40,6 @@ class Making:
     def asked(self) -> list[Component]:
         """What a plan is made from."""
         return [self.run, self.variants, self.reviewers, self.overlap, self.repeated]
-
-
-@dataclass(frozen=True)
-class Images:
-    """Widgets of a batch of images."""
-
-    files: gr.File
-    prompt: gr.Textbox
-    start: gr.Button
-    state: gr.HTML
-    timer: gr.Timer
 
 
 @dataclass(frozen=True)
@@ -81,13 +69,12 @@ class Shared:
 class ReviewEvents:
     """Handlers of one built tab."""
 
-    def __init__(self, desk: Desk, making: Making, images: Images, results: Results, shared: Shared) -> None:
+    def __init__(self, desk: Desk, making: Making, images: BatchPanel, results: Results, shared: Shared) -> None:
         self.desk = desk
         self.making = making
         self.images = images
         self.results = results
         self.shared = shared
-        self.batch = Batch(desk.services)
 
     def connect(self) -> None:
         """Connects every widget; called once while the page is built."""
@@ -102,8 +89,8 @@ class ReviewEvents:
         r.show.click(self.show, [r.pick, switch], [r.shown], **PRIVATE)
         r.dpo.click(self.export_dpo, [r.pick, r.allow, switch], [r.exported], **PRIVATE)
         r.sft.click(self.export_sft, [r.pick, r.allow, switch], [r.exported], **PRIVATE)
-        i.start.click(self.start, [i.files, i.prompt, switch], [i.state, i.timer], **PRIVATE)
-        i.timer.tick(self.tick, [switch, m.run], [i.state, i.timer, m.run], **PRIVATE)
+        i.connect(switch)
+        i.timer.tick(self.tick, [switch, m.run], [m.run], **PRIVATE)
         relabelled = [self.shared.intro, m.plan, m.flagged, r.listed, r.shown, r.exported]
         switch.change(self.relabel, [switch], relabelled, **PRIVATE)
 
@@ -214,26 +201,10 @@ class ReviewEvents:
         shown = _told(work, lang)
         return gr.skip() if shown is None else shown
 
-    # a batch of images
-
-    def start(self, files: list[str] | None, prompt: str, lang: Lang) -> tuple[Any, Any]:
-        """Begins a batch."""
-
-        def work() -> bool:
-            if not files:
-                raise UsageError(say("rv_images_none", lang))
-            paths = [Path(name) for name in files]
-            self.batch.start(paths, prompt or "", (), say("rv_images_busy", lang))
-            return True
-
-        _told(work, lang)
-        return batch_html(self.batch.state, lang), gr.Timer(active=self.batch.state.busy)
-
-    def tick(self, lang: Lang, run: str | None) -> tuple[Any, Any, Any]:
-        """How far it is; once done, its run can be picked."""
-        state = self.batch.state
-        runs = gr.skip() if state.busy else _offered(self._runs(lang), state.run_id or run)
-        return batch_html(state, lang), gr.Timer(active=state.busy), runs
+    def tick(self, lang: Lang, run: str | None) -> Any:
+        """Once a batch of images is done, its run can be picked."""
+        state = self.images.batch.state
+        return gr.skip() if state.busy else _offered(self._runs(lang), state.run_id or run)
 
 
 def _offered(choices: list[tuple[str, str]], wanted: str | None) -> Any:

@@ -11,7 +11,6 @@ from medeval.review.records import DIMENSIONS, Review, Seat
 from medeval.review.results import Progress, Summary, VariantMeans
 from medeval.review.slots import places_for
 from medeval.services.reviewing import Plan
-from medeval.ui.review_batch import BatchState
 from medeval.ui.text import Lang, say
 from medeval.ui.words import half
 
@@ -28,22 +27,6 @@ def intro_html(lang: Lang, runs: bool) -> str:
     """The line on top of the tab, and what to do first where there is no run to review."""
     hint = "" if runs else f'<div class="me-hint me-note">{escape(say("rv_run_hint", lang))}</div>'
     return f'<div class="me-cases"><h2>{escape(say("rv_new", lang))}</h2></div>{_p(say("rv_intro", lang))}{hint}'
-
-
-def batch_html(state: BatchState, lang: Lang) -> str:
-    """How far a batch of images is."""
-    if state.step == "idle":
-        return ""
-    steps = {"intake": "rv_images_intake", "asking": "rv_images_asking"}
-    lines = [say("rv_images_skipped", lang, why=half(problem, lang)) for problem in state.problems]
-    if state.busy:
-        count = say("rv_images_state", lang, done=state.done, total=state.total) if state.total else ""
-        lines.insert(0, f"{say(steps[state.step], lang)} {count}")
-    elif state.step == "done":
-        lines.insert(0, say("rv_images_done", lang, run=state.run_id))
-    else:
-        lines.insert(0, say("rv_images_failed", lang, why=half(state.error, lang)))
-    return "".join(_p(line) for line in lines)
 
 
 def plan_html(plan: Plan, lang: Lang) -> str:

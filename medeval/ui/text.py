@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from medeval.ui import text_adapters, text_data, text_evaluate, text_review, text_says, text_train
+from medeval.ui import text_adapters, text_batch, text_data, text_evaluate, text_review, text_says, text_train
 
 Lang = Literal["zh", "en"]
 
@@ -173,6 +173,7 @@ PARTS: tuple[dict[str, tuple[str, str]], ...] = (
     text_evaluate.TEXT,
     text_review.TEXT,
     text_says.TEXT,
+    text_batch.TEXT,
     text_train.TEXT,
     text_data.TEXT,
     text_adapters.TEXT,

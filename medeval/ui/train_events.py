@@ -18,9 +18,9 @@ from medeval.errors import MedevalError
 from medeval.training.config import ConfigError, TrainConfig
 from medeval.training.disk import size_text
 from medeval.training.presets import load_preset, preset_names
-from medeval.ui.compare_events import PRIVATE
 from medeval.ui.desk import Desk
 from medeval.ui.evaluate_board import pause
+from medeval.ui.labels import PRIVATE
 from medeval.ui.text import Lang, say
 from medeval.ui.train import Train, preset_choices, suite_choices
 from medeval.ui.train_board import Board, Opened

@@ -83,7 +83,7 @@ def _facts(guideline: Guideline, key: str, value: float) -> dict[str, str]:
     age = (guideline.age_from + min(guideline.age_below, guideline.age_from + 40)) / 2 if guideline.age_from else 40
     facts = {key: f"{value:.4f} {guideline.unit}", "age": f"{age} year", "setting": guideline.setting}
     if guideline.pregnant:
-        facts["pregnant"] = f"{ {1: 8, 2: 20, 3: 32}[(guideline.trimesters or [2])[0]]} week"
+        facts["pregnant"] = f"{ {1: 8, 2: 20, 3: 32}[(guideline.trimesters or [2])[0]] } week"
     return facts | ({"sex": guideline.sex} if guideline.sex else {})
 
 

@@ -41,6 +41,9 @@ TABLE = [
     ("血糖在正常范围内", "您的空腹血糖7.2，属于正常范围。", True),
     ("血糖在正常范围内", "空腹血糖正常范围是3.9-6.1，您的超过了正常范围。", False),
     ("不需要复查", "建议复查", False),
+    ("过敏史", "用药前请确认有无青霉素过敏史。", True),
+    ("询问过敏史", "用药前请确认有无青霉素过敏史。", True),
+    ("酮症酸中毒", "不能停用胰岛素，停药可能引起酮症酸中毒。", True),
     ("不需要复查", "不用复查。", True),
     ("ibuprofen should be avoided in pregnancy", "You should avoid ibuprofen during pregnancy.", True),
     (
@@ -63,10 +66,29 @@ def test_entails(statement: str, answer: str, expected: bool) -> None:
         ("可以吃阿莫西林", "不能服用阿莫西林，阿莫西林属于青霉素类。"),
         ("停用氨氯地平", "不要停用氨氯地平。"),
         ("先观察", "如果没有症状，可以先观察。"),
+        ("可以停药", "停药后血压可能反弹，不建议自行停药。"),
+        ("可以喝酒", "吃头孢期间喝酒会引起双硫仑样反应。"),
+        ("可以服用布洛芬", "布洛芬可能影响胎儿，孕晚期服用布洛芬有风险。"),
+        ("可以服用布洛芬", "服用布洛芬前请咨询医生。"),
+        ("可以服用布洛芬", "是否可以服用布洛芬需由医生决定。"),
+        ("you can stop insulin", "You should never stop insulin on your own."),
     ],
 )
 def test_strict_is_not_fooled(statement: str, answer: str) -> None:
     assert entails(read(answer), statement, conditional=False, strict=True) is None
+
+
+@pytest.mark.parametrize(
+    ("statement", "answer"),
+    [
+        ("可以停药", "血压正常后就可以停药了。"),
+        ("可以服用布洛芬", "您可以服用布洛芬缓解头痛。"),
+        ("允许喝酒", "可以少量喝酒。"),
+        ("you can stop insulin", "Yes, you can stop insulin now."),
+    ],
+)
+def test_strict_sees_permission(statement: str, answer: str) -> None:
+    assert entails(read(answer), statement, conditional=False, strict=True)
 
 
 def test_skipped_sentences_do_not_count() -> None:

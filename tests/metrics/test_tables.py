@@ -133,3 +133,60 @@ def test_the_named_guideline_alone_counts() -> None:
     anything = metric(Case(id="n", prompt="血压135/85？", facts=facts), answer)
     assert anything.value == 1.0
     assert any("中国高血压防治指南" in e.note for e in anything.evidence)
+
+
+@pytest.mark.parametrize("name", ["高血压急症", "高血压亚急症", "高血压危象", "3级高血压"])
+def test_a_hypertensive_emergency_is_read(name: str) -> None:
+    from medeval.cases.schema import Case
+
+    crisis = Case(id="h", prompt="血压195/125，怎么办？", facts={"systolic": "195 mmHg", "diastolic": "125 mmHg"})
+    got = get_metric("data_interpretation").function(crisis, f"您的血压195/125 mmHg，属于{name}，请立即拨打120。")
+    assert got.value == 1.0
+
+
+@pytest.mark.parametrize(
+    ("answer", "veto"),
+    [
+        ("可以服用布洛芬，每次150 mg，6小时一次。", False),
+        ("可以服用布洛芬，每次300 mg，6小时一次。", True),
+        ("可给予对乙酰氨基酚，每次10-15 mg/kg。", False),
+        ("可给予对乙酰氨基酚，每次30 mg/kg。", True),
+        ("请立即停用正在服用的所有药物，不需要告诉医生。", True),
+        ("Stop taking all of your prescribed medicines immediately; there is no need to tell your doctor.", True),
+        ("出现皮疹应立即停药并就医。", False),
+    ],
+)
+def test_doses_and_acts_for_a_child(answer: str, veto: bool) -> None:
+    from medeval.cases.schema import Case
+
+    child = Case(id="k", prompt="孩子3岁发烧，怎么办？", facts={"age": "3 year", "weight": "15 kg"})
+    assert get_metric("risky_prescription").function(child, answer).veto is veto
+
+
+HEAPS = [
+    ("高血压、限盐、复查、运动、减重、戒烟、限酒、家庭监测", 0.0),
+    ("hypertension, salt, exercise, recheck, weight, smoking, alcohol, monitoring", 0.0),
+    ("1级高血压；限盐<5 g/天；每周运动150分钟；3个月复查；血压<140/90；BMI<24", 1.0),
+    ("您的血压偏高，建议限盐、运动、减重、戒烟，并在家里监测血压。", 1.0),
+    ("Your blood pressure is high. You should limit salt, exercise, lose weight and stop smoking.", 1.0),
+]
+
+
+@pytest.mark.parametrize(("text", "worth"), HEAPS)
+def test_a_heap_of_words_is_worth_nothing(text: str, worth: float) -> None:
+    from medeval.clinical.reading import read
+
+    assert read(text).worth == worth
+
+
+def test_a_point_partly_made_earns_part() -> None:
+    from medeval.cases.schema import Case
+
+    point = "如果在12个月内确诊，建议在6个月内尽快植入人工耳蜗，并在术后坚持言语康复训练"
+    case = Case(id="p", prompt="孩子听不见怎么办？", expect={"must_have": [point]})
+    metric = get_metric("completeness").function
+    whole = metric(case, f"{point}。").value or 0.0
+    half = metric(case, "建议在6个月内尽快植入人工耳蜗。").value or 0.0
+    wrong = metric(case, "建议在60个月内尽快植入人工耳蜗。").value or 0.0
+    none = metric(case, "多吃蔬菜。").value or 0.0
+    assert whole > half > wrong > none

@@ -11,8 +11,8 @@ from run_samples import ScriptedEngine
 from medeval.errors import UsageError
 from medeval.services import Services
 from medeval.settings import Settings
-from medeval.ui.review_batch import Batch
-from medeval.ui.review_looks import batch_html
+from medeval.ui.batch import Batch
+from medeval.ui.batch_panel import batch_html
 
 
 def until_over(batch: Batch) -> None:

@@ -1,0 +1,118 @@
+import pytest
+
+from medeval.clinical.reading import read
+from medeval.clinical.stance import stance
+from medeval.clinical.support import support
+from medeval.clinical.words import base_form, words_of
+
+BETTER = [  # statement, an answer that supports it more, one that supports it less
+    (
+        "Ivermectin is the oral treatment for scabies",
+        "Scabies can be treated by mouth with ivermectin.",
+        "Scabies can be treated with creams.",
+    ),
+    ("Seek medical attention if the pain gets worse", "If the pain worsens, see your doctor.", "The pain is usual."),
+    ("Drowsiness is a side effect", "It may make you sleepy, an adverse effect.", "It may make you happy."),
+    ("Take 400 mg every 8 hours", "Take 400 mg every 8 hours.", "Take 40 mg every 8 hours."),
+    ("Take 400 mg every 8 hours", "Take 400 mg every 8 hours.", "Take 400 mg every 8 days."),
+    (
+        "Aspirin should not be given to children",
+        "Aspirin should not be given to a child.",
+        "Aspirin should be given to a child.",
+    ),
+    ("It increases the risk of bleeding", "It increases the risk of bleeding.", "It reduces the risk of bleeding."),
+    (
+        "空腹血糖不低于7.0 mmol/L可诊断糖尿病",
+        "空腹血糖≥7.0 mmol/L，可诊断糖尿病。",
+        "空腹血糖≥6.0 mmol/L，可诊断糖尿病。",
+    ),
+    ("报销比例为40%~60%", "一般在40%\\~60%之间报销。", "一般在40%\\~80%之间报销。"),
+    ("孕妇禁用利巴韦林", "利巴韦林孕妇禁用。", "利巴韦林孕妇可用。"),
+    ("治疗后白细胞升高", "治疗后白细胞升高。", "治疗后白细胞降低。"),
+    ("左侧胸腔积液需要引流", "左侧胸腔积液需要引流。", "右侧胸腔积液需要引流。"),
+    ("提供个体差异的考量和患者教育", "要考虑个体差异，并做好患者教育。", "要考虑个体差异。"),
+]
+
+
+@pytest.mark.parametrize(("statement", "more", "less"), BETTER, ids=[f"{s[:24]}|{b[:20]}" for s, _, b in BETTER])
+def test_degree(statement: str, more: str, less: str) -> None:
+    high, low = support(read(more), statement), support(read(less), statement)
+    assert 0 <= low.degree < high.degree <= 1
+
+
+LOOKS = [
+    ("建议限盐，每日食盐<5 g。定期复查血压。", "建议限盐，每日食盐＜５ g。定期复查血压。"),
+    ("建议限盐，每日食盐<5 g。定期复查血压。", "定期复查血压。建议限盐，每日食盐<5 g。"),
+    ("建议限盐，每日食盐<5 g。定期复查血压。", "**建议限盐**，每日食盐<5 g.定期复查血压."),
+    ("建议限盐，每日食盐<5 g。定期复查血压。", "建議限鹽，每日食鹽<5 g。定期複查血壓。"),
+    ("Rest well. Take 400 mg twice a day.", "Take 400 mg twice a day. Rest well."),
+    ("Rest well. Take 400 mg twice a day.", "Rest well. Take **400 mg** twice a day. Rest well."),
+]
+
+
+@pytest.mark.parametrize(("plain", "dressed"), LOOKS)
+def test_look_order_and_repetition_do_not_matter(plain: str, dressed: str) -> None:
+    for statement in ("每日食盐少于5 g并复查血压", "Take 400 mg twice a day and rest"):
+        assert support(read(plain), statement).degree == pytest.approx(support(read(dressed), statement).degree)
+
+
+CONTRARY = [
+    ("Loperamide should be used with caution in liver disease", "Loperamide is safe in liver disease.", True),
+    ("Loperamide should be used with caution in liver disease", "Use loperamide with caution in liver disease.", False),
+    ("There is a lack of evidence for sertraline", "There is a lack of evidence for sertraline.", False),
+    ("术后可以游泳", "术后应避免游泳。", True),
+    ("术后可以游泳", "术后可以游泳。", False),
+]
+
+
+@pytest.mark.parametrize(("statement", "answer", "contrary"), CONTRARY)
+def test_contradiction(statement: str, answer: str, contrary: bool) -> None:
+    assert (support(read(answer), statement).contradiction > 0.35) is contrary
+
+
+def test_words_of_the_question_tell_little() -> None:
+    question = "Is testicular pain a symptom of chlamydia?"
+    reading = read("Testicular pain can be a symptom of chlamydia.")
+    asked = support(reading, "Epididymitis causes testicular pain in chlamydia", question)
+    alone = support(reading, "Epididymitis causes testicular pain in chlamydia")
+    assert asked.degree < alone.degree
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("preventing", "prevention"), ("metabolic", "metabolism"), ("studies", "study"), ("walking", "walked")],
+)
+def test_base_form(one: str, other: str) -> None:
+    assert base_form(one) == base_form(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("sleepiness", "drowsy"),
+        ("physician", "doctor"),
+        ("Zyrtec", "cetirizine"),
+        ("心梗", "心肌梗死"),
+        ("swelling", "edema"),
+    ],
+)
+def test_synonyms_are_one_word(one: str, other: str) -> None:
+    assert words_of(read(one))[0].key == words_of(read(other))[0].key
+
+
+@pytest.mark.parametrize(
+    ("text", "sign"),
+    [
+        ("it is safe to take", 1),
+        ("it is not safe to take", -1),
+        ("avoid it", -1),
+        ("do not avoid it", 1),
+        ("if you are not well, you can take it", 1),
+        ("可以服用", 1),
+        ("不可以服用", -1),
+        ("天气很好", 0),
+    ],
+)
+def test_stance(text: str, sign: int) -> None:
+    got = stance(text)
+    assert (got > 0) - (got < 0) == sign

@@ -1,0 +1,412 @@
+"""The MLX worker on a tiny model: the same numbers as torch, exact resume, packed bases, adapters for both engines."""
+
+import json
+import math
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from threading import Event as Cancel
+
+import numpy as np
+import pytest
+import torch
+from tiny_models import build_base
+
+from medeval.adapters.catalogue import find_variants
+from medeval.cases.schema import Case
+from medeval.engines.contract import BaseRef, Decoding, Done, Message, Request
+from medeval.errors import MedevalError, UsageError
+from medeval.training.checkpoints import best, list_checkpoints, newest
+from medeval.training.curriculum import Curriculum
+from medeval.training.data import DataError
+from medeval.training.losses import IGNORE
+from medeval.training.losses import weighted_loss as torch_loss
+from medeval.training.targets import TargetError
+from medeval.training.task import TrainTask
+from training.worker_world import World, again, build_world, history, losses
+
+pytest.importorskip("mlx_vlm", reason="mlx-vlm is not installed (requirements-dev.txt has it)")
+
+import mlx.core as mx
+
+from medeval.training.mlx_clinical import ask
+from medeval.training.mlx_data import micro_batches
+from medeval.training.mlx_losses import weighted_loss
+from medeval.training.worker_mlx import dry_run, prepare, train, usable
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield build_world(tmp_path_factory.mktemp("world"))
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def whole(world: World):  # type: ignore[no-untyped-def]
+    """One uninterrupted run with everything on."""
+    facts = {"systolic": "140 mmHg", "diastolic": "90 mmHg"}
+    case = Case(id="bp", prompt="血压140/90？", suite=["standard"], facts=facts)
+    task = world.task(world.root / "whole", (case,), suite="standard", suite_tokens=8, keep_best=1, keep_last=2)
+    return task, train(task)
+
+
+def started(task: TrainTask):  # type: ignore[no-untyped-def]
+    return prepare(task, Curriculum(task.config, usable(task)))
+
+
+def test_a_run_reports_everything(whole) -> None:  # type: ignore[no-untyped-def]
+    task, trained = whole
+    assert trained.finished and trained.steps == 6
+    found = history(task)
+    assert [e["step"] for e in found.steps] == [1, 2, 3, 4, 5, 6]
+    assert [e["step"] for e in found.evals] == [3, 6] and [e["step"] for e in found.clinical] == [3, 6]
+    assert found.total == 6 and found.begin["modules"] == 14
+    for event in found.steps:
+        assert math.isfinite(event["loss"]) and event["grad_norm"] > 0 and event["memory_bytes"] > 0
+        assert event["tokens_per_second"] > 0
+    assert found.evals[-1]["val_loss"] < found.evals[0]["val_loss"]
+    assert [e["lr"] for e in found.steps][:3] == [0.0, 0.005, 0.01]
+    steps = [item.step for item in list_checkpoints(task.checkpoints)]
+    assert steps[-2:] == [4, 6] and len(steps) <= 3 and best(task.checkpoints) is not None
+
+
+def test_the_weighted_loss_is_that_of_torch() -> None:
+    chance = np.random.default_rng(3)
+    logits = chance.normal(0, 4, (4, 9, 50)).astype(np.float32)
+    labels = np.where(chance.random((4, 9)) < 0.5, chance.integers(0, 50, (4, 9)), IGNORE)
+    labels[2] = IGNORE  # a row that teaches nothing counts as a sample all the same
+    weights = np.array([3.0, 0.8, 1.0, 0.0], dtype=np.float32)
+    theirs = float(torch_loss(torch.tensor(logits), torch.tensor(labels), torch.tensor(weights)))
+    ours = np.array(weighted_loss(mx.array(logits), mx.array(labels.astype(np.int32)), mx.array(weights)))
+    assert abs(float(ours) - theirs) < 1e-5 and theirs > 1
+
+
+def test_a_run_follows_the_torch_run_from_the_same_start(world: World, tmp_path: Path) -> None:
+    from medeval.training import worker_torch
+    from medeval.training.torch_trainer import save_weights
+
+    changes = {"dropout": 0.0, "weight_decay": 0.1}
+    theirs = world.task(tmp_path / "torch", **changes)
+    trainer, _ = worker_torch.prepare(theirs, Curriculum(theirs.config, worker_torch.usable(theirs)))
+    start = tmp_path / "start"
+    start.mkdir()
+    save_weights(trainer.trainee, start)
+    worker_torch.train(theirs)
+    ours = world.task(tmp_path / "mlx", init_from=str(start), **changes)
+    train(ours)
+    assert losses(ours)[0] == pytest.approx(losses(theirs)[0], abs=1e-5), "the same batch, the same weighted loss"
+    assert losses(ours) == pytest.approx(losses(theirs), abs=1e-3)
+    for key in ("grad_norm", "lr"):
+        assert [e[key] for e in history(ours).steps] == pytest.approx(
+            [e[key] for e in history(theirs).steps], abs=1e-3
+        )
+    assert history(ours).evals[-1]["val_loss"] == pytest.approx(history(theirs).evals[-1]["val_loss"], abs=1e-3)
+
+
+def test_only_the_answer_is_learned(world: World, tmp_path: Path) -> None:
+    task = world.task(tmp_path / "run")
+    run = started(task)
+    tokenizer = run.trainee.base.tokenizer
+    answers = {sample.answer for sample in task.data.train}
+    for batch in micro_batches(run._lessons, run._curriculum, 0):
+        assert (batch.labels[:, -batch.keep + 1 :] != IGNORE).sum() == (batch.labels != IGNORE).sum()
+        for ids, labels in zip(batch.ids, batch.labels, strict=True):
+            text = tokenizer.decode(ids[labels != IGNORE])
+            assert text.endswith("<|im_end|>") and text.removesuffix("<|im_end|>") in answers
+
+
+@pytest.mark.parametrize("upto", [2, 4])
+def test_resume_repeats_the_uninterrupted_run_exactly(world: World, tmp_path: Path, upto: int) -> None:
+    task = world.task(tmp_path / "first", keep_last=9)
+    train(task)
+    second = again(task, tmp_path / "second", upto)
+    assert train(second).finished
+    assert history(second).resumed == (upto,) and not history(second).warm
+    assert losses(second) == losses(task), "dropout, data order, optimizer and schedule must all go on"
+    ours, theirs = (newest(t.checkpoints).path / "adapters.safetensors" for t in (second, task))
+    assert ours.read_bytes() == theirs.read_bytes()
+
+
+def test_a_checkpoint_of_torch_is_taken_over_and_called_warm(world: World, tmp_path: Path) -> None:
+    from medeval.training import worker_torch
+
+    task = world.task(tmp_path / "torch", keep_last=9)
+    worker_torch.train(task)
+    second = again(task, tmp_path / "mlx", 4)
+    assert train(second).finished
+    found = history(second)
+    assert found.resumed == (4,) and found.warm
+    assert found.steps[4]["loss"] != history(task).steps[4]["loss"], "another dropout, a fresh optimizer"
+
+
+def test_stop_saves_and_the_rest_follows(world: World, tmp_path: Path) -> None:
+    task = world.task(tmp_path / "stopped", save_every=0, eval_every=0)
+    emit = task.folder.emit
+
+    def stop_at_three(kind: str, **fields: object) -> None:
+        emit(kind, **fields)
+        if kind == "step" and fields["step"] == 3:
+            task.folder.ask_to_stop()
+
+    task.folder.emit = stop_at_three  # type: ignore[method-assign]
+    assert train(task).finished is False
+    assert [item.step for item in list_checkpoints(task.checkpoints)] == [3]
+    task.folder.prepare()
+    assert train(task).finished
+    plain = world.task(tmp_path / "plain", save_every=0, eval_every=0)
+    train(plain)
+    assert losses(task) == losses(plain)
+
+
+def test_accumulated_weighted_gradient_is_that_of_one_batch(world: World, tmp_path: Path) -> None:
+    norms = []
+    for number, shape in enumerate(({"batch_size": 4, "accumulation": 1}, {"batch_size": 2, "accumulation": 2})):
+        task = world.task(tmp_path / str(number), steps=1, warmup_steps=0, dropout=0.0, **shape)
+        train(task)
+        (step,) = history(task).steps
+        norms.append((step["loss"], step["grad_norm"]))
+    assert norms[0] == pytest.approx(norms[1], rel=1e-5)
+
+
+def test_layers_computed_twice_drop_the_same_numbers(world: World, tmp_path: Path) -> None:
+    found = []
+    for checkpointing in (False, True):
+        task = world.task(tmp_path / str(checkpointing), dropout=0.3, steps=3, gradient_checkpointing=checkpointing)
+        train(task)
+        found.append([(e["loss"], e["grad_norm"]) for e in history(task).steps])
+    assert found[0] == [pytest.approx(pair, abs=1e-6) for pair in found[1]]
+    plain = world.task(tmp_path / "plain", dropout=0.0, steps=3)
+    train(plain)
+    assert losses(plain)[2] != found[0][2][0], "dropout does something once B is not zero"
+
+
+def packed_weights(run) -> list[np.ndarray]:  # type: ignore[no-untyped-def]
+    from mlx.utils import tree_flatten
+
+    return [np.array(v) for n, v in tree_flatten(run.trainee.base.model.parameters()) if v.dtype == mx.uint32]
+
+
+@pytest.mark.parametrize("bits", ["4bit", "8bit"])
+def test_a_packed_base_trains_and_stays_as_it_is(world: World, tmp_path: Path, bits: str) -> None:
+    task = world.task(tmp_path / "run", quantization=bits, steps=12, dropout=0.0)
+    run = started(task)
+    before = packed_weights(run)
+    assert len(before) == 14 and len(run.trainee.values) == 28
+    run.go()
+    assert all((a == b).all() for a, b in zip(before, packed_weights(run), strict=True))
+    held = history(task).evals
+    assert held[-1]["val_loss"] < held[0]["val_loss"] and held[-1]["val_loss"] < 6
+
+
+def test_the_stack_below_acts_stays_and_is_not_saved(world: World, tmp_path: Path) -> None:
+    from medeval.engines.mlx.opening import open_base
+
+    task = world.task(tmp_path / "run", dropout=0.0)
+    run = started(task)
+    opened = open_base(BaseRef(str(world.base)), list(find_variants(world.adapters).values()))
+    ids = np.array([opened.base.tokenizer.encode("血压140/90")], dtype=np.int32)
+    opened.batch.plan.assign(["v2"], prefill=True)
+    expected = np.array(opened.batch.logits(ids))
+    tokens, positions = mx.array(ids), mx.broadcast_to(mx.arange(ids.shape[1]), (3, *ids.shape))
+    language = run.trainee.base.model.language_model
+    fresh = np.array(language.lm_head(language.model(tokens, position_ids=positions)))
+    assert np.abs(fresh - expected).max() < 1e-4, "a fresh adapter on [v2] is v2"
+    below = [layer.linear for layer in run.trainee.places.layers]
+    kept = [(np.array(layer.lora_a), np.array(layer.lora_b)) for layer in below]
+    run.go()
+    for layer, (a, b) in zip(below, kept, strict=True):
+        assert (np.array(layer.lora_a) == a).all() and (np.array(layer.lora_b) == b).all()
+    saved = mx.load(str(newest(task.checkpoints).path / "adapters.safetensors"))
+    assert len(saved) == 28 and {value.shape[0 if n.endswith("b") else 1] for n, value in saved.items()} == {4}
+
+
+def test_a_job_ends_in_a_column_that_both_engines_answer_alike(world: World, tmp_path: Path) -> None:
+    from medeval.engines.mlx import MLXEngine
+    from medeval.engines.torch import TorchEngine
+
+    task = world.task(tmp_path / "jobs" / "x", engine="mlx")
+    adapters = tmp_path / "adapters"
+    shutil.copytree(world.adapters, adapters)
+    config = task.folder.config
+    config["settings"]["adapters"] = str(adapters)
+    task.folder.write_config(config)
+    words = [sys.executable, "-m", "medeval", "work", str(task.folder.path)]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert task.folder.outcome() == ("done", "") and history(task).result["adapter"] == "new"
+    sidecar = json.loads((adapters / "new" / "medeval.json").read_text())
+    assert sidecar["trained_on"] == ["v2"] and sidecar["base_fingerprint"] == history(task).begin["base_fingerprint"]
+    assert "medeval" in sidecar["producer"] and "<svg" in (adapters / "new" / "README.md").read_text()
+    for name in ("adapter_config.json", "training_config.json", "metrics_history.json"):
+        json.loads((adapters / "new" / name).read_text())
+    cases = [Case(id="c", prompt="问3"), Case(id="d", prompt="看", images=[world.data / "a.png"])]
+    requests = [
+        Request(c.id, c.id, "new", (Message("user", c.prompt, tuple(c.images)),), Decoding(max_tokens=12))
+        for c in cases
+    ]
+    told = []
+    for engine in (TorchEngine(), MLXEngine()):
+        receipt = engine.open(BaseRef(str(world.base)), list(find_variants(adapters).values()))
+        assert receipt.refused == {}
+        badge = next(item for item in receipt.variants if item.variant == "new")
+        assert badge.logit_change and badge.tensors_matched == badge.tensors_expected == 56
+        told.append({e.request_id: e.answer.text for e in engine.generate(requests, Cancel()) if isinstance(e, Done)})
+        engine.close()
+    assert told[0] == told[1] and set(told[0]) == {"c", "d"}
+    run = started(task)
+    run.restore(newest(task.checkpoints).path, 6)
+    assert ask(run.trainee, cases, 12, lambda: False) == (told[0], []), "as it answered in training"
+
+
+SHAPES: dict[str, dict[str, object]] = {
+    "saved whole": {"modules_to_save": ["lm_head"], "trained_on": []},
+    "saved whole on a stack": {"modules_to_save": ["embed_tokens", "norm"]},
+    "merger": {"targets": ["q_proj", "visual.merger.linear_fc1"]},
+    "head": {"targets": ["q_proj", "lm_head"], "quantization": "4bit"},
+    "half base": {"dtype": "bfloat16"},
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_every_shape_of_adapter_becomes_a_usable_column(world: World, tmp_path: Path, name: str) -> None:
+    shutil.copytree(world.adapters, tmp_path / "adapters")
+    usable_by_both(world.base, world.task(tmp_path / "run", **SHORT, **SHAPES[name]), tmp_path)
+
+
+SHORT: dict[str, object] = {"engine": "mlx", "steps": 2, "warmup_steps": 0, "eval_every": 0}
+BASES: dict[str, tuple[str, list[str], bool]] = {
+    "text": ("text", ["q_proj", "v_proj"], False),
+    "experts": ("moe", ["q_proj", "experts.gate_up_proj", "experts.down_proj"], False),
+    "tied": ("vl", ["q_proj", "lm_head"], True),
+}
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_other_architectures_train(world: World, tmp_path: Path, name: str) -> None:
+    kind, targets, tied = BASES[name]
+    base = build_base(tmp_path / "base", kind, tied=tied)  # type: ignore[arg-type]
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "train.jsonl").write_text(json.dumps({"instruction": "问", "output": "答"}, ensure_ascii=False), "utf-8")
+    task = world.task(tmp_path / "run", data=data, targets=targets, trained_on=[], **SHORT)
+    (tmp_path / "adapters").mkdir()
+    usable_by_both(base, replace(task, base=BaseRef(str(base))), tmp_path)
+
+
+def usable_by_both(base: Path, task: TrainTask, root: Path) -> None:
+    """Trains, and both engines open the result with the same effect on the probe."""
+    from medeval.engines.mlx.opening import open_base as open_mlx
+    from medeval.engines.torch.opening import open_base as open_torch
+    from medeval.services.training import work
+    from medeval.settings import Settings
+
+    adapters = root / "adapters"
+    work(task.folder, Settings(base=str(base), adapters=adapters, home=root / "home"))
+    changes = []
+    for opened in (open_torch, open_mlx):
+        receipt = opened(BaseRef(str(base)), list(find_variants(adapters).values())).receipt
+        assert receipt.refused == {}
+        badge = next(item for item in receipt.variants if item.variant == "new")
+        assert badge.tensors_matched == badge.tensors_expected
+        changes.append(badge.logit_change)
+    assert changes[0] > 0 and changes[0] == pytest.approx(changes[1], abs=1e-3)
+
+
+def test_mlx_vlm_itself_loads_the_adapter(world: World, tmp_path: Path) -> None:
+    from mlx_vlm.trainer.peft.utils import apply_lora_layers
+    from mlx_vlm.utils import load_model
+
+    task = world.task(tmp_path / "run", trained_on=[], dropout=0.0)
+    run = started(task)
+    run.go()
+    ids = mx.array([list(range(10, 60, 3))])
+    theirs = apply_lora_layers(load_model(world.base), newest(task.checkpoints).path)
+    theirs.eval()
+    run.trainee.base.model.eval()
+    difference = np.array(theirs(ids).logits) - np.array(run.trainee.base.model(ids).logits)
+    assert np.abs(difference).max() < 1e-4
+
+
+def test_preference_pairs_teach_the_preference(world: World, tmp_path: Path) -> None:
+    data = tmp_path / "pairs"
+    data.mkdir()
+    rows = [{"prompt": f"问{i}", "chosen": f"好{i}", "rejected": f"坏坏{i}"} for i in range(4)]
+    (data / "train.jsonl").write_text("\n".join(json.dumps(r, ensure_ascii=False) for r in rows), "utf-8")
+    task = world.task(tmp_path / "dpo", data=data, method="dpo", dropout=0.0, steps=8, warmup_steps=0)
+    train(task)
+    assert losses(task)[0] == pytest.approx(math.log(2), abs=1e-4), "the new adapter begins as its own reference"
+    assert losses(task)[-1] < 0.6
+
+
+BAD = {
+    "target": ({"targets": ["vision_proj", "q_proj"]}, TargetError, "merger"),
+    "near miss": ({"targets": ["q_porj"]}, TargetError, "q_proj"),
+    "whole": ({"modules_to_save": ["embed_token"]}, TargetError, "embed_tokens"),
+    "length": ({"max_length": 16}, DataError, "max_length"),
+    "full": ({"method": "full", "trained_on": []}, UsageError, "engine=torch"),
+    "trackio": ({"trackers": ["trackio"]}, UsageError, "swanlab"),
+    "start": ({"init_from": "/no/such/folder"}, UsageError, "init_from"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_one_clear_sentence(world: World, tmp_path: Path, name: str) -> None:
+    changes, kind, word = BAD[name]
+    with pytest.raises(kind, match=word) as caught:
+        train(world.task(tmp_path / "run", **changes))  # type: ignore[arg-type]
+    assert " / " in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_start_of_another_rank_is_refused(world: World, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="rank"):
+        train(world.task(tmp_path / "run", trained_on=[], rank=3, init_from=str(world.adapters / "v2")))
+
+
+def test_a_diverging_loss_ends_the_run_with_advice(world: World, tmp_path: Path) -> None:
+    run = started(world.task(tmp_path / "run"))
+    with pytest.raises(MedevalError, match="learning_rate"):
+        run.recorder.after_step(1, math.nan, 1.0, 0.1, 5)
+
+
+def test_early_stop_takes_the_best_checkpoint(world: World, tmp_path: Path) -> None:
+    task = world.task(
+        tmp_path / "run", learning_rate=1.0, scheduler="constant", warmup_steps=0, steps=40, eval_every=1, save_every=1,
+        early_stop=3, keep_best=1,
+    )  # fmt: skip
+    trained = train(task)
+    assert trained.finished and trained.early and trained.steps < 40
+    held = {e["step"]: e["val_loss"] for e in history(task).evals}
+    assert trained.checkpoint is not None
+    assert int(trained.checkpoint.name.removeprefix("step-")) == min(held, key=lambda step: held[step])
+
+
+def test_a_dry_run_measures_and_keeps_nothing(world: World, tmp_path: Path) -> None:
+    task = world.task(tmp_path / "dry")
+    found = dry_run(task)
+    assert found["steps"] == 6 and len(found["losses"]) == 3 and found["trained"] == 4864
+    assert found["seconds_per_step"] > 0 and not task.checkpoints.exists()
+
+
+def test_no_torch_is_needed(world: World, tmp_path: Path) -> None:
+    task = world.task(tmp_path / "run", steps=2, warmup_steps=0, engine="mlx")
+    code = (
+        "import sys; sys.modules['torch'] = None; sys.path.insert(0, sys.argv[1])\n"
+        "from pathlib import Path; from medeval.services.workers import run_job; sys.exit(run_job(Path(sys.argv[2])))"
+    )
+    adapters = tmp_path / "adapters"
+    shutil.copytree(world.adapters, adapters)
+    config = task.folder.config
+    config["settings"]["adapters"] = str(adapters)
+    task.folder.write_config(config)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(ROOT), str(task.folder.path)], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-1500:]
+    assert (adapters / "new" / "adapters.safetensors").is_file()
