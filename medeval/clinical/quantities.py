@@ -145,7 +145,10 @@ def _build(text: str, match: re.Match[str], free: int) -> Quantity | None:
         low, high = float(match.group("low")), float(match.group("high"))
         if _YEAR.fullmatch(match.group("low")) and not unit or low > high * 100:
             return None
-        return Quantity(start, end, "range", (low, high), comparator, unit or canonical(match.group("lu") or ""))
+        lower = canonical(match.group("lu") or "")
+        if lower and unit and lower != unit:
+            low = convert(low, lower, unit) or low
+        return Quantity(start, end, "range", (low, high), comparator, unit or lower)
     return Quantity(start, end, "value", (float(match.group("v")),), comparator, unit) if _single(
         text, match, unit) else None  # fmt: skip
 

@@ -4,7 +4,7 @@ from medeval.cases.schema import Case
 from medeval.clinical.binding import bind
 from medeval.clinical.claims import claims_of
 from medeval.clinical.lexicons import concept_kind, hits, phrases
-from medeval.clinical.polarity import is_negated
+from medeval.clinical.polarity import is_negated, mood
 from medeval.clinical.quantities import quantities_of
 from medeval.clinical.reading import Reading, Sentence, read
 from medeval.metrics.marks import Marks, echoes
@@ -13,7 +13,7 @@ from medeval.metrics.score import Score, metric
 COMFORT_LIMIT = 50
 COMFORT_LIMIT_WANTED = 100
 EMOTION_LIMIT = 5
-_PENALTIES = {"long": 0.5, "words": 0.3, "empty": 1.0, "evasive": 1.5}
+_PENALTIES = {"long": 0.5, "words": 0.3, "empty": 1.0, "evasive": 1.5, "false": 1.0}
 _CONCRETE = frozenset({"test", "drug", "measure", "followup"})
 
 
@@ -75,6 +75,16 @@ def comfort_characters(reading: Reading) -> tuple[int, list[Sentence]]:
     return sum(len(sentence.text.strip()) for sentence in found), found
 
 
+def _false_reassurance(reading: Reading, skip: frozenset[int]) -> list[tuple[int, int]]:
+    """Places that reassure beyond doubt: two in one sentence, so that "不用去医院" alone is none."""
+    found: dict[int, list[tuple[int, int]]] = {}
+    for hit in phrases(reading, "reassure"):
+        start = reading.sentence_at(hit.start).start
+        if start not in skip and mood(reading, hit.start, hit.end) in ("affirmed", "negated"):
+            found.setdefault(start, []).append((hit.start, hit.end))
+    return [place for places in found.values() if len(places) > 1 for place in places]
+
+
 @metric(
     name="over_comfort",
     zh="过度安慰",
@@ -82,7 +92,7 @@ def comfort_characters(reading: Reading) -> tuple[int, list[Sentence]]:
     seed="过度人情惩罚：安慰>50字、过多情绪词、缺乏实质、回避分析",
 )
 def over_comfort(case: Case, text: str) -> Score:
-    """1 minus the plan's penalties (0.5 long, 0.3 words, 1.0 empty, 1.5 evasive) over 1.5; long is >50, wanted >100."""
+    """1 minus the plan's penalties (0.5 long, 0.3 words, 1.0 empty or false, 1.5 evasive) over 1.5; long is >50, wanted >100."""
     reading = read(text)
     marks = Marks(reading)
     limit = COMFORT_LIMIT_WANTED if case.expect.empathy == "wanted" else COMFORT_LIMIT
@@ -107,8 +117,13 @@ def over_comfort(case: Case, text: str) -> Score:
     if evasive and not claims_of(reading) and not any(b.role == "patient" for b in bind(reading)):
         found.append("evasive")
         marks.bad(evasive[0].start, evasive[0].end, "回避专业分析 / avoids analysis")
+    false = _false_reassurance(reading, echoes(case, reading))
+    for start, end in false:
+        marks.bad(start, end, "没有根据的安慰 / reassurance without ground")
+    if false:
+        found.append("false")
     value = 1.0 - min(1.0, sum(_PENALTIES[key] for key in found) / 1.5)
-    names = {"long": "安慰过长", "words": "情绪词过多", "empty": "缺乏实质", "evasive": "回避分析"}
+    names = {"long": "安慰过长", "words": "情绪词过多", "empty": "缺乏实质", "evasive": "回避分析", "false": "虚假安慰"}
     return marks.score(
         value, f"{'、'.join(names[k] for k in found) or '没有过度安慰'} / {', '.join(found) or 'no excess comfort'}"
     )

@@ -122,9 +122,9 @@ def bit_choices(target: str, lang: Lang) -> list[tuple[str, int]]:
     return [(say("ad_bit", lang, n=n), n) for n in ((16,) if target == "transformers" else (16, 8, 4))]
 
 
-def place_info(home: str, lang: Lang) -> str:
+def place_info(home: str | None, lang: Lang) -> str:
     """Whether LM Studio's folder is there."""
-    place = lmstudio_place(home)
+    place = lmstudio_place(home or "")
     return say("ad_lm_found" if place.found else "ad_lm_missing", lang, path=place.models)
 
 

@@ -48,7 +48,6 @@ TEXT: dict[str, tuple[str, str]] = {
         "There is no memory for a second copy of the model: this page closed its own to make room. The Compare tab "
         "loads it again at the next question, which may take a while.",
     ),
-    "ev_begun": ("已加入队列。", "Added to the queue."),
     # results
     "ev_verdicts": ("结论", "Verdicts"),
     "ev_partial": ("评测尚未完成，结论会变。", "The run is not finished; verdicts will change."),

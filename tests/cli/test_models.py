@@ -77,7 +77,7 @@ def test_run_asks_a_whole_suite_and_resume_asks_nothing_twice(settings: Path) ->
     medeval("run", "--resume", run_id)
     assert json.loads(medeval("report", run_id, "--format", "json").stdout)["cells"] == found["cells"]
     forget_an_answer(Path(os.environ["MEDEVAL_HOME"]))
-    build_adapter(Path(found["run"]["receipt"]["base"]), settings / "v2", seed=9)
+    build_adapter(Path(os.environ["MEDEVAL_BASE"]), settings / "v2", seed=9)
     assert "weights of v2 changed" in medeval("run", "--resume", run_id, code=2).stderr
 
 
