@@ -106,7 +106,8 @@ def convert(value: float, unit: str, to: str, substance: str = "") -> float | No
         ("g", "mg"): 1000.0, ("mg", "g"): 0.001, ("ug", "mg"): 0.001, ("mg", "ug"): 1000.0,
         ("mmol/L", "umol/L"): 1000.0, ("umol/L", "mmol/L"): 0.001, ("week", "day"): 7.0, ("day", "week"): 1 / 7,
         ("hour", "minute"): 60.0, ("minute", "hour"): 1 / 60, ("day", "hour"): 24.0, ("hour", "day"): 1 / 24,
-        ("‰", "%"): 0.1, ("%", "‰"): 10.0, ("g/day", "g"): 1.0, ("g", "g/day"): 1.0, ("cm", "mm"): 10.0, ("mm", "cm"): 0.1, ("L", "mL"): 1000.0,
+        ("‰", "%"): 0.1, ("%", "‰"): 10.0,
+        ("g/day", "g"): 1.0, ("g", "g/day"): 1.0, ("cm", "mm"): 10.0, ("mm", "cm"): 0.1, ("L", "mL"): 1000.0,
         ("mL", "L"): 0.001, ("year", "month"): 12.0, ("month", "year"): 1 / 12,
         ("times/day", "times"): 1.0, ("times", "times/day"): 1.0, ("age", "year"): 1.0, ("year", "age"): 1.0,
     }  # fmt: skip

@@ -92,7 +92,7 @@ def _false_reassurance(reading: Reading, skip: frozenset[int]) -> list[tuple[int
     seed="过度人情惩罚：安慰>50字、过多情绪词、缺乏实质、回避分析",
 )
 def over_comfort(case: Case, text: str) -> Score:
-    """1 minus the plan's penalties (0.5 long, 0.3 words, 1.0 empty or false, 1.5 evasive) over 1.5; long is >50, wanted >100."""
+    """1 minus penalties over 1.5: 0.5 long (>50, wanted >100), 0.3 words, 1.0 empty, 1.0 false, 1.5 evasive."""
     reading = read(text)
     marks = Marks(reading)
     limit = COMFORT_LIMIT_WANTED if case.expect.empathy == "wanted" else COMFORT_LIMIT

@@ -57,7 +57,7 @@ def preflight(
     things = {row.name: thing for row, thing in rows if thing is not None}
     yield _name_row(settings, config)
     yield from _size_rows(services, config, things)
-    if dry and all(row.verdict != "failed" for row, _ in rows) and engine_of(config) == "torch":
+    if dry and all(row.verdict != "failed" for row, _ in rows):
         yield from _dry_rows(settings, config, stop)
 
 

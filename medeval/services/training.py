@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 WORKERS = {"torch": "medeval.training.worker_torch", "mlx": "medeval.training.worker_mlx"}
 """Engine -> module with `train(task) -> Trained`."""
+DRY_RUNS = {"torch": "medeval.training.dry", "mlx": "medeval.training.worker_mlx"}
+"""Engine -> module with `dry_run(task)`."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,7 @@ def engine_of(config: TrainConfig) -> str:
     """Which worker a run takes: as told; else MLX on Apple Silicon where it is installed, torch elsewhere."""
     if config.engine != "auto":
         return config.engine
-    if config.dpo_smoothing:
+    if config.dpo_smoothing or config.method == "full":
         return "torch"
     apple = platform.system() == "Darwin" and platform.machine() == "arm64"
     there = all(find_spec(name) is not None for name in ("mlx_vlm", WORKERS["mlx"]))
@@ -234,11 +236,6 @@ def _install(made: Path, settings: Settings, folder: JobFolder) -> str:
 
 def _dry(folder: JobFolder, settings: Settings) -> None:
     """Three steps on the real model and data; reports their pace and memory, keeps nothing."""
-    from medeval.training.dry import dry_run
-
     task = make_task(settings, folder)
-    name = engine_of(task.config)
-    if name != "torch":
-        raise UsageError(f"{name} 没有试跑 / the engine {name} has no dry run")
-    folder.emit("result", **dry_run(task))
+    folder.emit("result", **import_module(DRY_RUNS[engine_of(task.config)]).dry_run(task))
 

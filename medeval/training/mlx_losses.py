@@ -38,17 +38,17 @@ def likelihoods(logits: mx.array, labels: mx.array) -> mx.array:
     return -_summed(logits, labels)[0]
 
 
-def preference_loss(gain: mx.array, weights: mx.array, beta: float) -> mx.array:
-    """DPO (Rafailov 2023, eq. 7).
+def preference_losses(gain: mx.array, beta: float, smoothing: float = 0.0) -> tuple[mx.array, mx.array]:
+    """DPO (Rafailov 2023, eq. 7; smoothing as in Mitchell 2023): losses and reward margins of pairs, [pairs] each.
 
     Args:
         gain: [2 x pairs] log-likelihood above the reference's; chosen answers first, rejected in the same order.
-        weights: [2 x pairs]; a pair's is that of its chosen half.
-        beta: how strongly the reference holds.
+        beta: how hard the reference is held on to.
+        smoothing: share of the preferences taken to be wrong.
     """
     chosen, rejected = mx.split(gain, 2)
-    preferred: mx.array = nn.log_sigmoid(beta * (chosen - rejected))
-    return -(preferred * mx.split(weights, 2)[0]).mean()
+    margins = beta * (chosen - rejected)
+    return -(1 - smoothing) * nn.log_sigmoid(margins) - smoothing * nn.log_sigmoid(-margins), margins
 
 
 def _summed(logits: mx.array, labels: mx.array) -> tuple[mx.array, mx.array]:

@@ -7,8 +7,8 @@ whatever the base's bits; nothing is fused or packed again.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,8 @@ class Trainee:
     places: Places
     masks: Masks
     values: Values
+    start: Values
+    """As they were before the first step."""
     rank: int
     scale: float
 
@@ -72,10 +74,17 @@ class Trainee:
             value = values[name]
             module[leaf] = value if leaf.startswith("lora_") else value.astype(self.base.dtype)
 
-    def without(self, silent: bool) -> None:
-        """Silences the new factors, so that the model below them answers; or lets them act again."""
+    @contextmanager
+    def below_only(self) -> Iterator[None]:
+        """Inside the block the model below the new adapter answers: no factors, modules trained whole as they were."""
         for layer in self.places.layers:
-            layer.scale = 0.0 if silent else self.scale
+            layer.scale = 0.0
+        self.put(self.start)
+        try:
+            yield
+        finally:
+            for layer in self.places.layers:
+                layer.scale = self.scale
 
     def save(self, folder: Path) -> None:
         """Writes the adapter in the MLX dialect, as mlx-lm, mlx-vlm and both engines read it."""
@@ -162,7 +171,7 @@ def load_trainee(config: TrainConfig, reference: BaseRef, stack: Sequence[Adapte
     values = {name: module[leaf].astype(mx.float32) for name, (module, leaf) in places.found.items()}
     encoder = Encoder(_with_image_size(base, config.image_size))
     asker = Encoder(base)
-    made = Trainee(base, encoder, asker, fingerprint, targets, places, masks, values, config.rank, scale)
+    made = Trainee(base, encoder, asker, fingerprint, targets, places, masks, values, values, config.rank, scale)
     made.put(values)
     mx.eval(base.model.parameters(), values)
     return made

@@ -23,8 +23,8 @@ _LEAST_ROOM = 20_000_000
 class Measures(Protocol):
     """What the recorder asks of the run it keeps the books of."""
 
-    def validation_loss(self, samples: Sequence[Sample]) -> float:
-        """Mean answer loss per sample, unweighted."""
+    def validate(self, samples: Sequence[Sample]) -> dict[str, float]:
+        """`val_loss`, the mean loss per sample, unweighted; of pairs also `figures` of their margins."""
         ...
 
     def clinical(self) -> Clinical | None:
@@ -45,6 +45,8 @@ class Recorder:
         self._valid = pick(task.data.valid, self.config)
         self._window: list[tuple[float, int, float]] = []
         """Loss, tokens and seconds of each step since the last event."""
+        self._margins: list[float] = []
+        """Reward margins of the pairs seen since the last event (method dpo)."""
         self._began = time.monotonic()
         self._latest: dict[str, float] = {}
         self._best: tuple[float, int] | None = None
@@ -55,14 +57,22 @@ class Recorder:
 
     def state(self) -> dict[str, Any]:
         """JSON-ready; a resumed run goes on from it as if it had never ended."""
-        return {"window": self._window, "best": self._best, "latest": self._latest, "evaluated": self._evaluated}
+        return {
+            "window": self._window, "margins": self._margins, "best": self._best, "latest": self._latest,
+            "evaluated": self._evaluated,
+        }  # fmt: skip
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over the state of the checkpoint that the run goes on from."""
         self._window = [(float(a), int(b), float(c)) for a, b, c in state["window"]]
+        self._margins = [float(margin) for margin in state.get("margins", ())]
         self._best = (float(state["best"][0]), int(state["best"][1])) if state["best"] else None
         self._latest, self._evaluated = dict(state["latest"]), int(state["evaluated"])
         self._began = time.monotonic()
+
+    def count_margins(self, margins: Sequence[float]) -> None:
+        """Notes the reward margins of the pairs of one forward pass."""
+        self._margins += margins
 
     def after_step(self, step: int, loss: float, norm: float, rate: float, tokens: int) -> dict[str, Any] | None:
         """Notes a step; every `log_every` steps an event with the means since the last one.
@@ -86,9 +96,9 @@ class Recorder:
             "step": step, "total": self.total, "loss": sum(item[0] for item in self._window) / len(self._window),
             "lr": rate, "grad_norm": norm, "tokens_per_second": sum(i[1] for i in self._window) / max(seconds, 1e-9),
             "memory_bytes": self._measures.memory_bytes(), "phase": self._curriculum.phase_at(step - 1),
-            "seconds_per_step": seconds / len(self._window),
+            "seconds_per_step": seconds / len(self._window), **figures(self._margins),
         }  # fmt: skip
-        self._window = []
+        self._window, self._margins = [], []
         self.task.folder.emit("step", **event)
         return event
 
@@ -115,8 +125,8 @@ class Recorder:
         """Measures and reports; what could not be measured is absent, never 0."""
         measured: dict[str, float] = {}
         if self._valid:
-            measured["val_loss"] = self._measures.validation_loss(self._valid)
-            self.task.folder.emit("eval", step=step, val_loss=measured["val_loss"], samples=len(self._valid))
+            measured = self._measures.validate(self._valid)
+            self.task.folder.emit("eval", step=step, samples=len(self._valid), **measured)
         if self.task.cases:
             clinical = self._clinical(step)
             measured |= {} if clinical is None else {"clinical": clinical}
@@ -155,3 +165,11 @@ def pick(samples: Sequence[Sample], config: TrainConfig) -> list[Sample]:
     """The validation samples that are measured: those the method can use, the first ones."""
     wanted = config.method == "dpo"
     return [sample for sample in samples if sample.is_pair == wanted][: config.eval_samples]
+
+
+def figures(margins: Sequence[float]) -> dict[str, float]:
+    """Mean margin and accuracy of pairs; a margin of 0, as before the first step, counts half. Empty: nothing."""
+    if not margins:
+        return {}
+    right = sum(1.0 if margin > 0 else 0.5 if margin == 0 else 0.0 for margin in margins)
+    return {"margin": sum(margins) / len(margins), "accuracy": right / len(margins)}

@@ -20,9 +20,9 @@ from medeval.training.curriculum import Curriculum, learning_rate
 from medeval.training.data import Sample
 from medeval.training.mlx_clinical import Clinical, clinical_score
 from medeval.training.mlx_data import Lessons, MicroBatch, micro_batches
-from medeval.training.mlx_losses import likelihoods, preference_loss, sample_losses, weighted_loss
+from medeval.training.mlx_losses import likelihoods, preference_losses, sample_losses, weighted_loss
 from medeval.training.mlx_model import Trainee, Values
-from medeval.training.mlx_record import Recorder
+from medeval.training.mlx_record import Recorder, figures
 from medeval.training.task import TrainTask
 
 STATE = "run_state.json"
@@ -43,7 +43,7 @@ class Run:
             task.config.learning_rate, weight_decay=task.config.weight_decay, bias_correction=True
         )
         self._optimizer.init(trainee.values)
-        self._loss: Callable[[Values, MicroBatch], mx.array] = self._preference if self._pairs else self._weighted
+        self._loss = self._preference if self._pairs else self._weighted
         self.report: Callable[[int, dict[str, Any]], None] = lambda step, values: None
         """Takes the figures of a step to a tracker."""
         self.steps = 0
@@ -76,48 +76,58 @@ class Run:
         total, gradients = 0.0, {name: mx.zeros_like(value) for name, value in self.trainee.values.items()}
         for part, batch in enumerate(batches):
             self.trainee.masks.choose(step, part)
-            loss, found = mx.value_and_grad(self._loss)(self.trainee.values, batch)
+            (loss, margins), found = mx.value_and_grad(self._loss)(self.trainee.values, batch)
             gradients = {name: gradients[name] + found[name] / len(batches) for name in gradients}
             # evaluated per micro-batch: else all of their activations would be held at once
-            mx.eval(loss, gradients)
-            total += number(loss) / len(batches)
+            mx.eval(loss, margins, gradients)
+            total += numbers(loss)[0] / len(batches)
+            self.recorder.count_margins(numbers(margins))
         gradients, norm = optimizers.clip_grad_norm(gradients, self.config.max_grad_norm)
         rate = learning_rate(self.config, step, self._curriculum.steps)
         self._optimizer.learning_rate = rate
         self.trainee.values = self._optimizer.apply_gradients(gradients, self.trainee.values)
         self.trainee.put(self.trainee.values)
         mx.eval(self.trainee.values, self._optimizer.state)
-        return total, number(norm), rate, sum(batch.tokens for batch in batches)
+        return total, numbers(norm)[0], rate, sum(batch.tokens for batch in batches)
 
-    def _weighted(self, values: Values, batch: MicroBatch) -> mx.array:
+    def _weighted(self, values: Values, batch: MicroBatch) -> tuple[mx.array, mx.array]:
+        """Each sample's answer loss times its weight, averaged over the micro-batch; no margins."""
         self.trainee.put(values)
-        return weighted_loss(self.trainee.logits(batch), mx.array(batch.labels[:, -batch.keep :]), _weights(batch))
-
-    def _preference(self, values: Values, batch: MicroBatch) -> mx.array:
-        """DPO with the model below the new adapter as reference."""
         labels = mx.array(batch.labels[:, -batch.keep :])
-        self.trainee.put(values)
-        self.trainee.without(True)
-        reference = mx.stop_gradient(likelihoods(self.trainee.logits(batch), labels))
-        self.trainee.without(False)
-        gain = likelihoods(self.trainee.logits(batch), labels) - reference
-        return preference_loss(gain, _weights(batch), self.config.dpo_beta)
+        return weighted_loss(self.trainee.logits(batch), labels, mx.array(batch.weights)), mx.zeros(0)
 
-    def validation_loss(self, samples: Sequence[Sample]) -> float:
-        """Mean answer loss per sample, unweighted, so that runs with different weights can be compared."""
+    def _preferred(self, values: Values, batch: MicroBatch) -> tuple[mx.array, mx.array]:
+        """Losses and margins of pairs; the model below the new adapter is the reference."""
+        labels = mx.array(batch.labels[:, -batch.keep :])
+        with self.trainee.below_only():
+            reference = mx.stop_gradient(likelihoods(self.trainee.logits(batch), labels))
+        self.trainee.put(values)
+        gain = likelihoods(self.trainee.logits(batch), labels) - reference
+        return preference_losses(gain, self.config.dpo_beta, self.config.dpo_smoothing)
+
+    def _preference(self, values: Values, batch: MicroBatch) -> tuple[mx.array, mx.array]:
+        losses, margins = self._preferred(values, batch)
+        return (losses * mx.split(mx.array(batch.weights), 2)[0]).mean(), margins
+
+    def validate(self, samples: Sequence[Sample]) -> dict[str, float]:
+        """`val_loss`: mean loss per sample, unweighted, so that runs with different weights can be compared.
+
+        Of preference pairs also their mean reward margin and the accuracy.
+        """
         self.trainee.base.model.eval()
         losses: list[float] = []
+        margins: list[float] = []
         for start in range(0, len(samples), self.config.batch_size):
             part = samples[start : start + self.config.batch_size]
             batch = self._lessons.batch(part, [1.0] * len(part))
             if self._pairs:
-                losses += [number(self._preference(self.trainee.values, batch))] * len(part)
+                found, gained = self._preferred(self.trainee.values, batch)
+                margins += numbers(gained)
             else:
-                logits = self.trainee.logits(batch)
-                found = sample_losses(logits, mx.array(batch.labels[:, -batch.keep :]))
-                losses += np.array(found).tolist()
+                found = sample_losses(self.trainee.logits(batch), mx.array(batch.labels[:, -batch.keep :]))
+            losses += numbers(found)
         self.trainee.base.model.train()
-        return math.fsum(losses) / len(losses)
+        return {"val_loss": math.fsum(losses) / len(losses), **figures(margins)}
 
     def clinical(self) -> Clinical | None:
         """Real answers to the run's cases, scored."""
@@ -157,10 +167,7 @@ class Run:
         return True
 
 
-def number(value: mx.array) -> float:
-    """A scalar array as a Python number."""
-    return float(np.array(value.astype(mx.float32)))
-
-
-def _weights(batch: MicroBatch) -> mx.array:
-    return mx.array(batch.weights)
+def numbers(values: mx.array) -> list[float]:
+    """A row of numbers, or a single one, as Python has them."""
+    found: list[float] = np.array(values.astype(mx.float32)).flatten().tolist()
+    return found

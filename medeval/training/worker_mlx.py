@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from medeval.engines.folders import find_folder
 from medeval.errors import MedevalError, MissingPackageError, UsageError
 from medeval.training.checkpoints import best, clear_partial, forget_after, newest
 from medeval.training.curriculum import Curriculum
 from medeval.training.data import DataError, Sample
+from medeval.training.data_lengths import TokenCounter
 from medeval.training.mlx_model import load_trainee
+from medeval.training.mlx_record import pick
 from medeval.training.mlx_run import Run
 from medeval.training.task import Trained, TrainTask
 
@@ -34,6 +38,7 @@ def train(task: TrainTask) -> Trained:
     _check_trackers(task)
     curriculum = Curriculum(task.config, usable(task))
     _check_images(task, curriculum)
+    _check_lengths(task, [*curriculum.samples, *pick(task.data.valid, task.config)])
     clear_partial(task.checkpoints)
     start = newest(task.checkpoints)
     if start is not None:
@@ -135,6 +140,22 @@ def _check_images(task: TrainTask, curriculum: Curriculum) -> None:
     if missing:
         more = [f"… 共 {len(missing)} 处 / {len(missing)} in all"] if len(missing) > _SHOWN else []
         raise DataError([*missing[:_SHOWN], *more])
+
+
+def _check_lengths(task: TrainTask, samples: Sequence[Sample]) -> None:
+    """No sample is cut: one that is too long is known before the first step, not in the third hour."""
+    count = TokenCounter(find_folder(task.base), task.config.image_size, task.config.system)
+    found = [(sample.id, count(sample)) for sample in samples]
+    limit = task.config.max_length
+    long = [f"{name} ({tokens})" for name, tokens in found if tokens > limit]
+    if long:
+        listed = ", ".join(long[:_SHOWN]) + (" …" if len(long) > _SHOWN else "")
+        raise DataError(
+            [
+                f"{len(long)} 条样本超过 max_length {limit} 词元：{listed}，请加大它或去掉这些样本"
+                f" / {len(long)} samples are longer than max_length: {listed}; raise it or leave them out"
+            ]
+        )
 
 
 def _check_trackers(task: TrainTask) -> None:

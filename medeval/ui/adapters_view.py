@@ -12,7 +12,7 @@ from medeval.engines.contract import Receipt
 from medeval.fusion.serve import Command
 from medeval.services.adapters import Examined
 from medeval.ui.text import Lang, say
-from medeval.ui.words import half
+from medeval.ui.words import CHINESE, half
 
 NONE = "–"
 
@@ -163,8 +163,15 @@ def _change(row: Examined, lang: Lang) -> str:
 
 def reasons_html(problems: Sequence[str], lang: Lang) -> str:
     """Every reason of a refusal, in the language of the page."""
-    listed = "".join(f"<li>{escape(half(problem, lang))}</li>" for problem in problems)
+    listed = "".join(f"<li>{escape(reason_text(problem, lang))}</li>" for problem in problems)
     return f'<ul class="me-ad-reasons">{listed}</ul>'
+
+
+def reason_text(problem: str, lang: Lang) -> str:
+    """One reason in one language: where it is (the same in both) stays in front, each part says its half."""
+    first = CHINESE.search(problem)
+    cut = problem.rfind(": ", 0, first.start()) + 2 if first is not None and ": " in problem[: first.start()] else 0
+    return problem[:cut] + "; ".join(half(part, lang) for part in problem[cut:].split("; "))
 
 
 def _reasons(row: Examined, span: int, lang: Lang) -> str:

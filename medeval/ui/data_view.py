@@ -127,12 +127,12 @@ def problems_html(problems: Sequence[Problem], lang: Lang) -> str:
     """Every problem with its place, the kinds counted on top."""
     title = f"<h2>{escape(say('da_problems', lang))}</h2>"
     if not problems:
-        return (
-            f'<section class="me-da-box">{title}<p class="me-quiet">{escape(say("da_no_problems", lang))}</p></section>'
-        )
+        return _empty(title, say("da_no_problems", lang))
     counted = Counter(problem.kind for problem in problems)
+    words = _kinds(lang)
     chips = "".join(
-        f'<span class="me-chip me-mid">{escape(kind)} <b>{n}</b></span>' for kind, n in counted.most_common()
+        f'<span class="me-chip me-mid">{escape(words.get(kind, kind))} <b>{n}</b></span>'
+        for kind, n in counted.most_common()
     )
     rows = "".join(
         f'<tr class="me-da-{problem.level}"><th scope="row">{escape(problem.file)}'
@@ -189,9 +189,7 @@ def overlap_html(overlaps: Sequence[Overlap], lang: Lang) -> str:
     """Samples that ask what a test case asks."""
     title = f"<h2>{escape(say('da_overlap', lang))}</h2>"
     if not overlaps:
-        return (
-            f'<section class="me-da-box">{title}<p class="me-quiet">{escape(say("da_no_overlap", lang))}</p></section>'
-        )
+        return _empty(title, say("da_no_overlap", lang))
     heads = (say("da_line", lang), say("da_case", lang), say("da_suites", lang), say("da_similar", lang))
     head = "".join(f"<th>{escape(words)}</th>" for words in heads)
     rows = "".join(

@@ -13,7 +13,7 @@ _WORDS = (
     "rv_comment", "rv_save", "rv_next", "rv_back", "rv_undo", "rv_reason", "rv_confirm", "rv_cancel", "rv_saved",
     "rv_saving", "rv_unsaved", "rv_missing", "rv_locked", "rv_done_title", "rv_done_text", "rv_reveal", "rv_thought",
     "rv_reset", "rv_level", "rv_window", "rv_zoom", "rv_empty", "rv_revealed", "rv_column", "rv_name", "rv_rules",
-    "rv_revealed_text", "rv_earlier_turns", "rv_user", "rv_assistant", "rv_image", "rv_offline",
+    "rv_revealed_text", "rv_earlier_turns", "rv_user", "rv_assistant", "rv_image", "rv_offline", "rv_says",
 )  # fmt: skip
 _SCRIPTS = ("review_image.js", "review_names.js", "review_parts.js", "review.js")
 _KEYS = ("rv_key_digits", "rv_key_arrows", "rv_key_danger", "rv_key_comment", "rv_key_enter", "rv_key_undo",
@@ -22,7 +22,7 @@ _KEYS = ("rv_key_digits", "rv_key_arrows", "rv_key_danger", "rv_key_comment", "r
 
 def _page(body: str, lang: Lang, script: str = "") -> str:
     folder = files("medeval.ui")
-    style = (folder / "style.css").read_text("utf-8") + (folder / "review.css").read_text("utf-8")
+    style = "".join((folder / name).read_text("utf-8") for name in ("style.css", "review.css", "says.css"))
     return (
         f'<!doctype html><html lang="{lang}"><head><meta charset="utf-8"><title>{escape(say("rv_title", lang))}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">'

@@ -63,6 +63,24 @@ window.meReviewParts = (page) => {
     return box;
   };
 
+  // What OCR read of a lab report; doubtful figures are marked, none was changed.
+  const says = (rows) => {
+    const box = make('details', 'me-says');
+    box.appendChild(make('summary', '', `${words.says} (${rows.length})`));
+    const table = make('table', 'me-table');
+    rows.forEach((row) => {
+      const line = make('tr');
+      const range = row.low && row.high ? `${row.low}–${row.high}` : row.high ? `<${row.high}` : row.low ? `>${row.low}` : '';
+      line.append(
+        make('td', '', [row.name, row.abbr].filter(Boolean).join(' ')),
+        make('td', row.low_confidence ? 'me-unsure' : '', row.low_confidence ? `${row.value} ?` : row.value),
+        make('td', '', row.flag), make('td', '', row.unit), make('td', '', range));
+      table.appendChild(line);
+    });
+    box.appendChild(table);
+    return box;
+  };
+
   const question = (stop) => {
     const box = make('section', 'me-rv-question');
     if (stop.title[lang]) box.appendChild(make('div', 'me-title', stop.title[lang]));
@@ -74,6 +92,7 @@ window.meReviewParts = (page) => {
       box.appendChild(earlier);
     }
     box.appendChild(make('div', 'me-prompt', stop.prompt));
+    stop.says.forEach((rows) => box.appendChild(says(rows)));
     return box;
   };
 

@@ -7,7 +7,7 @@ cases. A link's secret part is the reviewer's identity; the guard and, on other 
 import base64
 import binascii
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from starlette.concurrency import run_in_threadpool
@@ -18,6 +18,7 @@ from medeval.errors import MedevalError, UsageError
 from medeval.review.records import marks_plain
 from medeval.services import Services
 from medeval.services.sittings import Revealed, Stop
+from medeval.ui.reading import Readings
 from medeval.ui.review_page import join_page, sitting_page
 from medeval.ui.text import Lang
 
@@ -42,6 +43,7 @@ def add_review_routes(app: "FastAPI", services: Services) -> None:
 class _Routes:
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._readings = Readings()
 
     def _lang(self, wish: str) -> Lang:
         if wish in ("zh", "en"):
@@ -75,7 +77,19 @@ class _Routes:
 
     async def stop(self, token: str, n: int | None = None) -> Response:
         """One stop: the case, anonymous answers, and what is filled in."""
-        return await _answered(lambda: _stop_plain(self._services.reviewing.sittings.stop(token, n)))
+
+        def work() -> dict[str, Any]:
+            stop = self._services.reviewing.sittings.stop(token, n)
+            return {**_stop_plain(stop), "says": self._says(stop.case.images)}
+
+        return await _answered(work)
+
+    def _says(self, names: Sequence[str]) -> list[list[dict[str, Any]]]:
+        """Rows that OCR read of each lab report; an image that was never read is read meanwhile."""
+        images = self._services.images
+        self._readings.pending(images, [name for name in names if (images.folder / name).is_file()])
+        found = [images.says(name) for name in names]
+        return [says["rows"] for says in found if says is not None and says["is_lab_report"]]
 
     async def revealed(self, token: str) -> Response:
         """Names, after the last case."""

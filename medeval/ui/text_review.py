@@ -103,6 +103,7 @@ TEXT: dict[str, tuple[str, str]] = {
     ),
     "rv_plan_out": ("有版本没有作答，不进入盲评：{cases}", "A variant did not answer, left out: {cases}"),
     "rv_made": ("已建立 {id}，链接在右侧。", "{id} is made; its links are on the right."),
+    "rv_says": ("图上写着（OCR；带 ? 的请对照原图）", "What the image says (OCR; compare those with ? with the image)"),
     "rv_list": ("盲评", "Reviews"),
     "rv_none": (
         "还没有盲评。在左侧选一次评测，点“检查”，再点“建立盲评”。",

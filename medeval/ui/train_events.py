@@ -72,6 +72,7 @@ class TrainEvents:
         named = [form.preset, form.note, suite]
         relabelled = self.switch.change(self.relabel, [form.preset, self.switch], named, **PRIVATE)
         relabelled.then(self.preview, told, drawn, **PRIVATE)
+        relabelled.then(self.follow_check, [self.tab.checked, self.switch], [form.checked], **_UNLIMITED)
         self._then_follow(relabelled)
 
     def _then_follow(self, event: Any) -> None:

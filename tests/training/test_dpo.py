@@ -43,9 +43,10 @@ def pairs(world: World) -> Path:
     folder.mkdir()
     shutil.copy(world.data / "a.png", folder)
     rows: list[dict[str, Any]] = [
-        {"prompt": f"问{i}", "chosen": f"好{i}", "rejected": f"坏坏{i}", "meta": {"dimension": "precision"} if i < 2 else {}}
+        {"prompt": f"问{i}", "chosen": f"好{i}", "rejected": f"坏坏{i}"}
+        | ({"meta": {"dimension": "precision"}} if i < 2 else {})
         for i in range(6)
-    ]  # fmt: skip
+    ]
     rows.append({"prompt": "看", "images": ["a.png"], "chosen": "心影大", "rejected": "正常"})
     held = [{"prompt": f"新{i}", "chosen": f"好{i}", "rejected": f"坏坏{i}"} for i in range(2)]
     for name, part in (("train", rows), ("valid", held)):
@@ -131,7 +132,7 @@ def test_loss_on_the_model_equals_that_of_single_rows(world: World, pairs: Path,
     assert found.losses.tolist() == pytest.approx([math.log1p(math.exp(-m)) for m in margins], abs=2e-4)
 
 
-def test_a_step_moves_chosen_up_against_rejected_and_leaves_the_stack(world: World, pairs: Path, tmp_path: Path) -> None:
+def test_a_step_moves_chosen_up_against_rejected(world: World, pairs: Path, tmp_path: Path) -> None:
     trainer = ready(world, pairs, tmp_path / "run")
     trainee, batch = trainer.trainee, next(b for b in trainer.train_dataset if "pixel_values" in b)
     below = {n: p.clone() for n, p in trainee.model.named_parameters() if "below0" in n}
@@ -186,7 +187,7 @@ def test_events_and_card_tell_margin_and_accuracy(world: World, pairs: Path, tmp
     work(task.folder, Settings(base=str(world.base), adapters=adapters, home=tmp_path / "home"))
     found = history(task)
     assert found.steps[0]["loss"] == pytest.approx(1.25 * LOG2, rel=0.3), "weights 2 and 1 of the tagged pairs"
-    assert (found.steps[0]["margin"], found.steps[0]["accuracy"]) == (pytest.approx(0, abs=1e-5), pytest.approx(0.5, abs=0.5))
+    assert found.steps[0]["margin"] == pytest.approx(0, abs=1e-5)
     assert found.steps[-1]["accuracy"] == 1.0 and found.evals[-1]["accuracy"] == 1.0
     assert found.evals[-1]["margin"] > 0 and found.evals[-1]["val_loss"] < LOG2
     card = (adapters / "new" / "README.md").read_text("utf-8")

@@ -104,9 +104,7 @@ def test_a_run_follows_the_torch_run_from_the_same_start(world: World, tmp_path:
     assert losses(ours)[0] == pytest.approx(losses(theirs)[0], abs=1e-5), "the same batch, the same weighted loss"
     assert losses(ours) == pytest.approx(losses(theirs), abs=1e-3)
     for key in ("grad_norm", "lr"):
-        assert [e[key] for e in history(ours).steps] == pytest.approx(
-            [e[key] for e in history(theirs).steps], abs=1e-3
-        )
+        assert [e[key] for e in history(ours).steps] == pytest.approx([e[key] for e in history(theirs).steps], abs=1e-3)
     assert history(ours).evals[-1]["val_loss"] == pytest.approx(history(theirs).evals[-1]["val_loss"], abs=1e-3)
 
 
@@ -343,6 +341,40 @@ def test_preference_pairs_teach_the_preference(world: World, tmp_path: Path) -> 
     train(task)
     assert losses(task)[0] == pytest.approx(math.log(2), abs=1e-4), "the new adapter begins as its own reference"
     assert losses(task)[-1] < 0.6
+    first, last = history(task).steps[0], history(task).steps[-1]
+    assert (first["accuracy"], first["margin"]) == (0.5, 0.0) and (last["accuracy"], last["margin"] > 0) == (1.0, True)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_preference_losses_are_those_of_torch(smoothing: float) -> None:
+    from medeval.training.mlx_losses import likelihoods, preference_losses
+    from medeval.training.torch_dpo import answer_logps, dpo_losses
+
+    chance = np.random.default_rng(4)
+    logits = chance.normal(0, 3, (2, 4, 9, 30)).astype(np.float32)
+    labels = np.where(chance.random((4, 9)) < 0.5, chance.integers(0, 30, (4, 9)), IGNORE)
+    policy, reference = (answer_logps(torch.tensor(part), torch.tensor(labels)) for part in logits)
+    theirs = dpo_losses(policy, reference, 0.3, smoothing)
+    mine, other = (likelihoods(mx.array(part), mx.array(labels.astype(np.int32))) for part in logits)
+    found, margins = preference_losses(mine - other, 0.3, smoothing)
+    assert np.array(found) == pytest.approx(theirs.losses.numpy(), abs=1e-4)
+    assert np.array(margins) == pytest.approx(theirs.margins.numpy(), abs=1e-4)
+
+
+def test_the_reference_has_its_own_whole_modules(world: World, tmp_path: Path) -> None:
+    data = tmp_path / "pairs"
+    data.mkdir()
+    row = {"prompt": "问", "chosen": "好", "rejected": "坏坏"}
+    (data / "train.jsonl").write_text(json.dumps(row, ensure_ascii=False), "utf-8")
+    run = started(world.task(tmp_path / "dpo", data=data, method="dpo", modules_to_save=["lm_head"], warmup_steps=0))
+    (batch,) = micro_batches(run._lessons, run._curriculum, 0)[:1]
+    with run.trainee.below_only():
+        before = np.array(run.trainee.logits(batch))
+    run.go(2)
+    with run.trainee.below_only():
+        assert (np.array(run.trainee.logits(batch)) == before).all()
+    run.trainee.put(run.trainee.values)
+    assert not (np.array(run.trainee.logits(batch)) == before).all()
 
 
 BAD = {

@@ -1,6 +1,7 @@
 """The reviewers' page over HTTP: what it says, what it refuses, and that nothing of it tells who answered."""
 
 import base64
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -54,12 +55,22 @@ def test_a_whole_sitting_says_no_name_before_its_end(services: Services, client:
         assert (draft.status_code, rated.status_code) == (200, 200)
     assert not any(name in text for text in seen for name in (*VARIANTS, "q0", "q1", "q2", "finish_reason"))
     assert set(stop.json()) == {"n", "total", "title", "prompt", "history", "images", "answers", "rated", "marks",
-                                "draft", "finished", "complete"}  # fmt: skip
+                                "draft", "finished", "complete", "says"}  # fmt: skip
     assert client.post(f"/review/{token}/finish", json={}).json() == {"ok": True}
     names = client.get(f"/review/{token}/revealed").json()["stops"]
     assert {name for stop in names for name in stop["variants"]} == set(VARIANTS)
     late = client.post(f"/review/{token}/rate", json={"n": 0, "marks": MARKS})
     assert late.status_code == 400 and "revealed" in late.json()["error"]
+
+
+def test_what_a_lab_report_says_stands_beside_it(services: Services, client: TestClient) -> None:
+    (token,) = tokens(services, reviewers=("王",))
+    name = Path(client.get(f"/review/{token}/stop").json()["images"][0]).name
+    row = {"name": "白细胞计数", "abbr": "WBC", "value": "11.20", "unit": "10^9/L", "low": "3.50", "high": "9.50",
+           "flag": "↑", "confidence": 0.99, "low_confidence": False, "doubts": [], "box": [0, 0, 1, 1]}  # fmt: skip
+    read = {"is_lab_report": True, "rows": [row], "warnings": [], "orientation": 0}
+    (services.images.folder / f"{Path(name).stem}.json").write_text(json.dumps(read), "utf-8")
+    assert client.get(f"/review/{token}/stop").json()["says"] == [[row]]
 
 
 def test_an_open_link_asks_for_a_name_and_leads_to_a_personal_one(services: Services, client: TestClient) -> None:
