@@ -238,4 +238,3 @@ def _dry(folder: JobFolder, settings: Settings) -> None:
     """Three steps on the real model and data; reports their pace and memory, keeps nothing."""
     task = make_task(settings, folder)
     folder.emit("result", **import_module(DRY_RUNS[engine_of(task.config)]).dry_run(task))
-

@@ -12,6 +12,8 @@ from typing import Any
 from medeval import __version__
 from medeval.adapters.dialects import MLX_FILE, PEFT_FILE
 from medeval.adapters.sidecar import SIDECAR, file_sha256
+from medeval.adapters.tensorfile import write_tensors
+from medeval.adapters.weights import read_header, read_tensors
 from medeval.training.config import TrainConfig
 from medeval.training.config_text import command
 from medeval.training.curves import curve_svg
@@ -20,7 +22,7 @@ from medeval.training.history import History, summarise
 from medeval.training.progress import write_json
 
 _WEIGHTS = (PEFT_FILE, MLX_FILE)
-_DTYPES = {"float16": "float16", "bfloat16": "bfloat16"}
+_DTYPES = {"float16": "F16", "bfloat16": "BF16"}
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,8 @@ def _finish_adapter(folder: Path, origin: Origin) -> None:
                 settings[key] = sorted(settings[key])
         settings["inference_mode"] = True
         write_json(folder / "adapter_config.json", settings)
-        _store_as(folder / PEFT_FILE, origin.config.adapter_dtype)
     weights = next(folder / name for name in _WEIGHTS if (folder / name).is_file())
+    _store_as(weights, origin.config.adapter_dtype)
     config = origin.config
     write_json(
         folder / SIDECAR,
@@ -106,12 +108,10 @@ def _finish_adapter(folder: Path, origin: Origin) -> None:
 def _store_as(file: Path, dtype: str) -> None:
     if dtype not in _DTYPES:
         return
-    import torch
-    from safetensors.torch import load_file, save_file
-
-    wanted = getattr(torch, _DTYPES[dtype])
-    values = {name: value.to(wanted) for name, value in load_file(file).items()}
-    save_file(values, file, metadata={"format": "pt"})
+    values = {name: (_DTYPES[dtype], value) for name, value in read_tensors(file).items()}
+    metadata = read_header(file).metadata
+    file.unlink()
+    write_tensors(file, values, metadata)
 
 
 def _plain_history(history: History) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def build_adapters(desk: Desk, labels: Labels, switch: gr.Radio, tab: gr.Tab) ->
 
 def _adding(labels: Labels) -> Adding:
     drop = gr.File(
-        label=labels.say("ad_drop"), file_count="multiple", type="filepath", height=110, elem_id="me-ad-drop"
+        label=labels.say("ad_drop"), file_count="multiple", type="filepath", height=150, elem_id="me-ad-drop"
     )
     labels.add(drop, label="ad_drop")
     note = gr.HTML(labels.say("ad_drop_info"), elem_classes="me-quiet")

@@ -106,7 +106,7 @@ TEXT: dict[str, tuple[str, str]] = {
     "ad_lm_name": ("模型名", "Model name"),
     "ad_start": ("融合并核对", "Fuse and prove"),
     "ad_more": ("更多设置", "More settings"),
-    "ad_size_of": ("{bits} 位约 {size}", "{bits} bit about {size}"),
+    "ad_size_of": ("{bits} 位 ≈ {size}", "{bits} bit ≈ {size}"),
     "ad_space": (
         "过程中需要约 {need}，磁盘剩余 {free}",
         "needs about {need} while at work, {free} free on the disk",

@@ -269,6 +269,7 @@ SHAPES: dict[str, dict[str, object]] = {
     "merger": {"targets": ["q_proj", "visual.merger.linear_fc1"]},
     "head": {"targets": ["q_proj", "lm_head"], "quantization": "4bit"},
     "half base": {"dtype": "bfloat16"},
+    "half adapter": {"adapter_dtype": "bfloat16"},
 }
 
 
@@ -424,6 +425,16 @@ def test_a_dry_run_measures_and_keeps_nothing(world: World, tmp_path: Path) -> N
     found = dry_run(task)
     assert found["steps"] == 6 and len(found["losses"]) == 3 and found["trained"] == 4864
     assert found["seconds_per_step"] > 0 and not task.checkpoints.exists()
+
+
+def test_preflight_measures_mlx_too(world: World, tmp_path: Path) -> None:
+    from medeval.services.training import work
+    from medeval.settings import Settings
+
+    task = world.task(tmp_path / "dry", engine="mlx")
+    task.folder.write_config(task.folder.config | {"dry": True})
+    work(task.folder, Settings(base=str(world.base), adapters=world.adapters, home=tmp_path / "home"))
+    assert history(task).result["modules"] == 14 and not task.checkpoints.exists()
 
 
 def test_no_torch_is_needed(world: World, tmp_path: Path) -> None:
