@@ -90,14 +90,19 @@ def _case(services: "Services", prompt: str, images: Sequence[Path]) -> "Case":
             if case.prompt.strip() == prompt.strip() and not case.images and not case.history:
                 note(f"按病例 {case.id} 的要求评分 / scored by what case {case.id} expects")
                 return case
-    clean = []
+    clean: list[Path] = []
     for image in images:
         taken = services.images.take(image)
-        clean.append(str(taken.path))
+        clean.append(taken.path)
         for line in taken.notes:
             note(f"{image.name}: {line}")
     language = "zh" if any("\u4e00" <= char <= "\u9fff" for char in prompt) else "en"
-    return parse_case({"id": "ask", "language": language, "prompt": prompt, "images": clean}, "PROMPT")
+    case = parse_case({"id": "ask", "language": language, "prompt": prompt, "images": [*map(str, clean)]}, "PROMPT")
+    rows = services.images.lab_rows([path.name for path in clean])
+    if not rows:
+        return case
+    note(f"化验单字段按 OCR 读准的 {len(rows)} 行评分 / report fields are scored by the rows that OCR read surely")
+    return case.model_copy(update={"expect": case.expect.model_copy(update={"lab_rows": rows})})
 
 
 def _answer(event: "Scored") -> dict[str, Any]:

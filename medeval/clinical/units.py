@@ -109,7 +109,7 @@ def convert(value: float, unit: str, to: str, substance: str = "") -> float | No
         ("‰", "%"): 0.1, ("%", "‰"): 10.0,
         ("g/day", "g"): 1.0, ("g", "g/day"): 1.0, ("cm", "mm"): 10.0, ("mm", "cm"): 0.1, ("L", "mL"): 1000.0,
         ("mL", "L"): 0.001, ("year", "month"): 12.0, ("month", "year"): 1 / 12,
-        ("times/day", "times"): 1.0, ("times", "times/day"): 1.0, ("age", "year"): 1.0, ("year", "age"): 1.0,
+        ("times/day", "times"): 1.0, ("times", "times/day"): 1.0, ("month", "age"): 1 / 12, ("age", "month"): 12.0, ("age", "year"): 1.0, ("year", "age"): 1.0,
     }  # fmt: skip
     if substance == "hba1c" and set(pair) == {"%", "mmol/mol"}:
         return (value - 2.152) / 0.09148 if unit == "%" else value * 0.09148 + 2.152

@@ -26,6 +26,7 @@ _ENDINGS = (
     ("ate", "at"), ("ed", ""), ("ly", ""), ("'s", ""), ("ss", "ss"), ("us", "us"), ("is", "is"), ("s", ""),
 )  # fmt: skip
 _ASIDE = re.compile(r"\([a-z][a-z ,/-]{2,40}\)")
+_GLOSSED = re.compile(r"([a-z][a-z-]{3,})\s?\(\s?([a-z][a-z, -]{2,60})\)")
 _EXAMPLES = re.compile(r"\b(?:such as|including|like|e\.g\.,?) [^.;]*")
 _CLAUSE_EN = re.compile(r"[,;:.!?()\n]\s|\b(?:but|however|although|though|while|whereas|because|unless|which|yet)\b")
 
@@ -147,6 +148,26 @@ def words_of(reading: Reading) -> tuple[Word, ...]:
         elif (known_word := _english(word)) is not None:
             add(start, match.end(), *known_word)
     return tuple(sorted(found, key=lambda w: w.start))
+
+
+@lru_cache(maxsize=1)
+def _drug_groups() -> frozenset[str]:
+    return frozenset(read_data("words.yaml")["english"]["drugs"].split())
+
+
+def _drug_of(word: str) -> str:
+    known = _english(word.strip()) if " " not in word.strip() else None
+    return known[0] if known and known[0] in _drug_groups() else ""
+
+
+def wrong_brands(reading: Reading) -> tuple[tuple[int, int], ...]:
+    """Places that gloss a drug with the brand of another: "loperamide (Dulcolax)"."""
+    found = []
+    for match in _GLOSSED.finditer(reading.text):
+        drug, brands = _drug_of(match.group(1)), [_drug_of(word) for word in match.group(2).split(",")]
+        if drug and any(brand and brand != drug for brand in brands):
+            found.append(match.span())
+    return tuple(found)
 
 
 def without_asking(text: str) -> str:

@@ -7,6 +7,7 @@ from medeval.clinical.advice import odd_advice
 from medeval.clinical.entailment import entails
 from medeval.clinical.reading import Reading, Span, read
 from medeval.clinical.support import support
+from medeval.clinical.words import wrong_brands
 from medeval.metrics.marks import Marks, echoes
 from medeval.metrics.score import Score, metric
 
@@ -91,7 +92,10 @@ def completeness(case: Case, text: str) -> Score:
     turned = [span for span in odd_advice(reading) if reading.sentence_at(span[0]).start not in skip]
     for span in turned:
         marks.bad(*span, "与常理相反的建议 / advice turned on its head")
-    value *= 1 - min(TURNED_MOST, TURNED * len(turned))
+    brands = wrong_brands(reading)
+    for span in brands:
+        marks.bad(*span, "商品名属于另一种药 / the brand of another drug")
+    value *= 1 - min(TURNED_MOST, TURNED * (len(turned) + len(brands)))
     value *= 0.5 ** len(asserted) * reading.worth
     return marks.score(value, _reason(points, asserted))
 

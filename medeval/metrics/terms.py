@@ -10,6 +10,7 @@ from medeval.clinical.lexicons import analytes, concept_kind, hits
 from medeval.clinical.polarity import is_negated
 from medeval.clinical.reading import Reading, read
 from medeval.clinical.units import is_measurement
+from medeval.clinical.words import wrong_brands
 from medeval.errors import UsageError
 from medeval.metrics.marks import Marks, echoes
 from medeval.metrics.score import Score, metric
@@ -111,6 +112,7 @@ def term_accuracy(case: Case, text: str) -> Score:
                 marks.good(hit.start, hit.end, "专业术语 / right term")
     slips = [(m.start(), m.end(), "不存在的术语 / no such term") for m in _INVENTED.finditer(reading.text)]
     slips = [s for s in slips if not is_negated(reading, s[0], s[1])] + _unit_slips(reading)
+    slips += [(*span, "商品名属于另一种药 / the brand of another drug") for span in wrong_brands(reading)]
     for start, end, note in slips:
         marks.bad(start, end, note)
     need = min(ENOUGH_TERMS, len(groups))

@@ -8,6 +8,7 @@ import json
 import os
 import tempfile
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from medeval.cases.images import Intake, intake
+from medeval.cases.schema import LabRow
 
 if TYPE_CHECKING:
     from medeval.ocr.report import Report
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 BLURRED = "已遮住姓名、编号等身份信息 / name, numbers and other identifiers were blurred"
 TAKEN = 200
+FROM_OCR = "化验单行由 OCR 读取，请对照原图 / report rows read by OCR: compare with the image"
 Says = dict[str, Any]
 """The document of `medeval ocr --json`: orientation, is_lab_report, rows, warnings."""
 
@@ -66,6 +69,12 @@ class ImageDesk:
         file = self.folder / f"{Path(name).stem}.json"
         return dict(json.loads(file.read_text("utf-8"))) if file.is_file() else None
 
+    def lab_rows(self, names: Sequence[str]) -> list[LabRow]:
+        """Rows of kept lab reports that were read surely: what an answer about them may be held to."""
+        found = [says for name in names if (says := self.says(name)) is not None]
+        rows = [row for says in found for row in says["rows"] if not row["low_confidence"]]
+        return [made for row in rows if (made := _lab_row(row)) is not None]
+
     def read(self, name: str) -> Says:
         """Reads a kept image and stores what it says; at once where that is known."""
         known = self.says(name)
@@ -104,6 +113,18 @@ class ImageDesk:
         says = as_json(report)
         _write(self.folder / f"{digest}.json", json.dumps(says, ensure_ascii=False).encode())
         return says
+
+
+def _lab_row(row: Says) -> LabRow | None:
+    """A read row as a case holds it; None where its result is a word."""
+    try:
+        low, high = (float(row[key]) if row[key] else None for key in ("low", "high"))
+        value = float(row["value"].lstrip("<>"))
+    except ValueError:
+        return None
+    return LabRow(
+        name=row["name"], abbr=row["abbr"], value=value, unit=row["unit"], low=low, high=high, flag=row["flag"]
+    )
 
 
 def _digest(source: Path) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from medeval.cases.schema import Expect
 from medeval.errors import StoreError, UsageError
 from medeval.evaluation.records import Cell, RunCase, RunRecord
 from medeval.review.naming import Named, find_named
@@ -140,7 +141,11 @@ class Reviewing:
             except ImageError as error:
                 zh, _, en = str(error).partition(" / ")
                 problems.append(f"{zh} / {zh.partition('：')[0]}: {en}")  # the name belongs to both halves
-        cases = image_cases(clean, prompt)
+        rows = self._services.images.lab_rows
+        cases = [
+            case.model_copy(update={"expect": Expect(lab_rows=rows([path.name for path in case.images]))})
+            for case in image_cases(clean, prompt)
+        ]
         services = self._services
         names = [item.name for item in services.pick_variants(variants)]
         names = [name for name in names if name not in services.receipt().refused]

@@ -199,7 +199,7 @@ def image_problems(samples: Sequence[Sample], plan: CheckPlan) -> list[Problem]:
 
 
 def _missing(path: Path) -> str:
-    return f"图片不存在 / the image is missing: {path.name}"
+    return f"图片不存在：{path.name} / the image is missing: {path.name}"
 
 
 def _length_problems(samples: Sequence[Sample], lengths: Sequence[int], limit: int) -> list[Problem]:

@@ -17,8 +17,8 @@ from medeval.ui.adapters_board import Board
 from medeval.ui.adapters_fuse import UNLIMITED, FuseEvents, commands_of
 from medeval.ui.adapters_told import Newest, note_html, told
 from medeval.ui.adapters_view import Head, Opened, head_html, offered, reason_text, reasons_html, table_html
-from medeval.ui.compare_events import PRIVATE
 from medeval.ui.desk import Desk
+from medeval.ui.labels import PRIVATE
 from medeval.ui.text import Lang, say
 from medeval.ui.words import half
 
@@ -55,8 +55,8 @@ class AdapterEvents:
     def _then_show(self, event: Any) -> None:
         """After `event`, paints the folder of adapters, and again once the model has seen what is new."""
         mine, form = self.tab, self.tab.fusing
-        told = [mine.opened, form.variant, self.switch]
-        self.fuse.then_preview(event.then(self.show, told, [mine.head, mine.table, form.variant], **UNLIMITED))
+        given = [mine.opened, form.variant, self.switch]
+        self.fuse.then_preview(event.then(self.show, given, [mine.head, mine.table, form.variant], **UNLIMITED))
 
     async def show(
         self, opened: Opened, variant: str | None, lang: Lang, request: gr.Request
@@ -99,9 +99,7 @@ class AdapterEvents:
         if what == "convert":
             to: Literal["mlx", "peft"] = "mlx" if data.get("to") == "mlx" else "peft"
             new = str(data.get("value", ""))
-            made = await asyncio.to_thread(
-                told, lambda: self.board.adapters.convert(name, to, new), lang
-            )
+            made = await asyncio.to_thread(told, lambda: self.board.adapters.convert(name, to, new), lang)
             if made is not None:
                 path, notes = made
                 said = [say("ad_converted", lang, path=path), *(reason_text(note, lang) for note in notes)]

@@ -23,8 +23,8 @@ from medeval.ui.adapters_form import command_html, estimate_html, order_of
 from medeval.ui.adapters_jobs import jobs_html
 from medeval.ui.adapters_told import Newest, note_html, told
 from medeval.ui.adapters_view import Opened
-from medeval.ui.compare_events import PRIVATE
 from medeval.ui.evaluate_board import pause
+from medeval.ui.labels import PRIVATE
 from medeval.ui.text import Lang, say
 
 UNLIMITED: dict[str, Any] = {**PRIVATE, "concurrency_limit": None}

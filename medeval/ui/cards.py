@@ -59,6 +59,8 @@ def _notes(view: View, now: Round, look: Look) -> list[tuple[str, str]]:
         notes.append(("note", say("real_image", look.lang)))
     if now.kind == "free":
         notes.append(("note", say("free_note", look.lang)))
+        if rows := now.case.expect.lab_rows:
+            notes.append(("note", say("says_scored", look.lang, n=len(rows))))
     if now.kind == "follow":
         notes.append(("note", say("follow_note", look.lang)))
     return notes

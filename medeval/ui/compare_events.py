@@ -93,7 +93,7 @@ class CompareEvents:
         if case is None:
             gr.Warning(say("m_no_case", lang))
             return "", gr.skip()
-        return case.id, _filled(case.prompt, self.desk.case_images(case))
+        return case.id, _filled(case.prompt, self.desk.uploads.case_images(case))
 
     def ask(
         self, box: dict[str, Any] | None, picked: str, variants: list[str], tokens: float, heat: float, seed: float,
@@ -110,7 +110,7 @@ class CompareEvents:
 
     def prepare(self, box: dict[str, Any] | None) -> None:
         """Files were dropped: they are read while the question is being written."""
-        self.desk.prepare([Path(f) for f in (box or {}).get("files") or []])
+        self.desk.uploads.prepare([Path(f) for f in (box or {}).get("files") or []])
 
     def follow_up(
         self, exchange_id: str, text: str, lang: Lang, memory: dict[str, str] | None
@@ -135,7 +135,7 @@ class CompareEvents:
 
     def _box(self, view: View) -> dict[str, Any]:
         first = view.rounds[0]
-        return _filled(first.case.prompt, [self.desk.image_folder() / name for name in first.images])
+        return _filled(first.case.prompt, [self.desk.uploads.folder / name for name in first.images])
 
 
 def _filled(text: str, images: list[Path]) -> dict[str, Any]:

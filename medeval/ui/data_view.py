@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import csv
-import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -16,6 +13,7 @@ from medeval.training.data_overlap import Overlap
 from medeval.training.data_prepare import Prepared
 from medeval.ui import train_plot as plot
 from medeval.ui.text import Lang, say
+from medeval.ui.train_csv import csv_link
 from medeval.ui.words import half
 
 SHOWN = 200
@@ -144,7 +142,7 @@ def problems_html(problems: Sequence[Problem], lang: Lang) -> str:
     return (
         f'<section class="me-da-box">{title}<div class="me-chips">{chips}</div><div class="me-scroll me-da-tall">'
         f'<table class="me-table me-wide"><thead>{head}</thead><tbody>{rows}</tbody></table></div>{more}'
-        f'<p class="me-exports">{_export(problems, lang)}</p></section>'
+        f"{_export(problems, lang)}</section>"
     )
 
 
@@ -171,18 +169,8 @@ def _empty(title: str, words: str) -> str:
 
 
 def _export(problems: Sequence[Problem], lang: Lang) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(["file", "line", "level", "kind", "text"])
-    writer.writerows([p.file, p.line, p.level, p.kind, _cell(p.text)] for p in problems)
-    # the mark at the start makes Excel read UTF-8
-    coded = base64.b64encode(("\ufeff" + out.getvalue()).encode()).decode()
-    return f'<a download="problems.csv" href="data:text/csv;base64,{coded}">{escape(say("da_export", lang))}</a>'
-
-
-def _cell(text: str) -> str:
-    """Text that a spreadsheet takes for text and not for a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
+    rows = [(p.file, p.line, p.level, p.kind, p.text) for p in problems]
+    return csv_link("problems.csv", ("file", "line", "level", "kind", "text"), rows, say("da_export", lang))
 
 
 def overlap_html(overlaps: Sequence[Overlap], lang: Lang) -> str:

@@ -3,9 +3,7 @@
 Holds no widgets; every page handler is one call here.
 """
 
-import hashlib
 import logging
-import re
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -17,21 +15,20 @@ from typing import Literal
 from medeval.cases.load import free_id, save_case
 from medeval.cases.schema import Case, Expect, Language, Title
 from medeval.engines.contract import Decoding, Receipt
-from medeval.errors import ImageError, MedevalError, UsageError
+from medeval.errors import MedevalError, UsageError
 from medeval.services import Services
-from medeval.services.images import BLURRED
+from medeval.services.images import FROM_OCR
 from medeval.ui.batch import Batch
 from medeval.ui.exchange import Column, Exchange, Kind, Round, View, new_id
 from medeval.ui.reading import Readings
 from medeval.ui.shelf import Shelf, record
 from medeval.ui.text import Lang, say
 from medeval.ui.topics import SAVED_SUITE
-from medeval.ui.words import CHINESE, half
+from medeval.ui.uploads import Uploads
+from medeval.ui.words import CHINESE
 
 FIRST_CASE = "bp-140-90"
-MAX_IMAGES = 4
 _KEPT = 200
-_CLEAN_NAME = re.compile(r"[0-9a-f]{64}\.png")
 
 _log = logging.getLogger(__name__)
 
@@ -65,7 +62,7 @@ class Desk:
         self.services = services
         self._shelf = Shelf(services.settings.home / "exchanges")
         self._live: OrderedDict[str, Exchange] = OrderedDict()
-        self._cleaned: dict[tuple[Path, int, int], Path] = {}
+        self.uploads = Uploads(services)
         self._lock = Lock()
         self._began = time.monotonic()
         self._loading = Loading("loading", 0)
@@ -97,7 +94,7 @@ class Desk:
         case = cases.get(FIRST_CASE) or next(iter(cases.values()), None)
         if case is None:
             return
-        images = self.case_images(case)
+        images = self.uploads.case_images(case)
         new = Round(
             case.model_copy(update={"images": images}), self._columns([]), images=tuple(i.name for i in images)
         )
@@ -173,7 +170,7 @@ class Desk:
         lang = question.lang
         if not question.variants:
             raise UsageError(say("m_no_variant", lang))
-        images, problems, notes = self._take_in(question.files, lang)
+        images, problems, notes = self.uploads.take_in(question.files, lang)
         text = question.text.strip()
         if not text and not images:
             raise UsageError(" ".join([*problems, say("m_no_question", lang)]))
@@ -254,70 +251,12 @@ class Desk:
         """Whether an image of the newest question is still being read."""
         return self._readings.pending(self.services.images, view.rounds[-1].images)
 
-    def case_images(self, case: Case) -> list[Path]:
-        """The images of a case, cleaned; an unreadable one is left out and logged."""
-        clean = []
-        for path in case.images:
-            try:
-                clean.append(self._clean(path))
-            except (ImageError, OSError) as error:
-                _log.warning("%s: %s", case.id, error)
-        return clean
-
-    def _clean(self, path: Path) -> Path:
-        """A case image decoded once; again only where the file has changed."""
-        stat = path.stat()
-        key = (path, stat.st_mtime_ns, stat.st_size)
-        if key not in self._cleaned or not self._cleaned[key].is_file():
-            self._cleaned[key] = self.services.intake(path).path
-        return self._cleaned[key]
-
-    def image_folder(self) -> Path:
-        """Where cleaned images lie."""
-        return self.services.settings.home / "images"
-
-    def prepare(self, files: Sequence[Path]) -> None:
-        """Takes dropped files in while the question is still being written; what is wrong is said when it is asked."""
-        for file in files[:MAX_IMAGES]:
-            Thread(target=self._prepare, args=(file,), name="take-image", daemon=True).start()
-
-    def _prepare(self, file: Path) -> None:
-        try:
-            self._known(file) or self.services.images.take(file)
-        except ImageError:
-            return
-
-    def _take_in(self, files: Sequence[Path], lang: Lang) -> tuple[list[Path], list[str], list[str]]:
-        problems = [say("m_too_many", lang, n=MAX_IMAGES)] if len(files) > MAX_IMAGES else []
-        images: list[Path] = []
-        notes: list[str] = []
-        for file in files[:MAX_IMAGES]:
-            try:
-                images.append(self._known(file) or self._upload(file, notes))
-            except ImageError as error:
-                problems.append(f"{file.name}: {half(str(error), lang)}")
-        return images, problems, notes
-
-    def _upload(self, file: Path, notes: list[str]) -> Path:
-        taken = self.services.images.take(file)
-        notes.extend(note for note in taken.notes if note == BLURRED)
-        return taken.path
-
-    def _known(self, file: Path) -> Path | None:
-        """An image we cleaned before and only showed in the box, recognised by its content."""
-        if not _CLEAN_NAME.fullmatch(file.name):
-            return None
-        mine = self.image_folder() / file.name
-        same = mine.is_file() and _digest(mine) == _digest(file)
-        return mine if same else None
-
     def _case_for(self, text: str, images: list[Path], case_id: str) -> tuple[Case, Kind]:
         picked = self.services.cases.cases.get(case_id)
-        if picked and picked.prompt.strip() == text and self.case_images(picked) == images:
+        if picked and picked.prompt.strip() == text and self.uploads.case_images(picked) == images:
             return picked.model_copy(update={"images": images}), "case"
         language: Language = "zh" if CHINESE.search(text) else "en"
-        return Case(id=f"free-{new_id()}", prompt=text, images=images, language=language), "free"
-
-
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+        read = Expect(lab_rows=self.services.images.lab_rows([image.name for image in images]))
+        source = FROM_OCR if read.lab_rows else ""
+        free = Case(id=f"free-{new_id()}", prompt=text, images=images, language=language, expect=read, source=source)
+        return free, "free"

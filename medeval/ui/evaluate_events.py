@@ -191,7 +191,7 @@ class EvaluateEvents:
             return ""
         tables = tables or self.board.tables(run, profile)
         case = next(item.case for item in run.spec.cases if item.case.id == opened[0])
-        images = tuple(image.name for image in self.desk.case_images(case))
+        images = tuple(image.name for image in self.desk.uploads.case_images(case))
         titles = {
             name: {"zh": variant.title("zh"), "en": variant.title("en")}
             for name, variant in self.desk.services.variants().items()

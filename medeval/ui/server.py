@@ -162,7 +162,7 @@ def _add_routes(app: "FastAPI", desk: "Desk") -> None:
 
     @app.get("/image/{name}")
     def image(name: str) -> Response:
-        path = desk.image_folder() / name
+        path = desk.uploads.folder / name
         if not _IMAGE.fullmatch(name) or not path.is_file():
             raise HTTPException(404)
         return FileResponse(path, media_type="image/png")

@@ -10,6 +10,10 @@ TEXT: dict[str, tuple[str, str]] = {
         "Read by machine; no figure was changed, contradictions are only pointed out. Names and numbers of uploads are "
         "blurred.",
     ),
+    "says_scored": (
+        "化验单字段按 OCR 读准的 {n} 行评分。",
+        "Report fields are scored by the {n} rows that OCR read surely.",
+    ),
     "says_name": ("项目", "Test"),
     "says_value": ("结果", "Result"),
     "says_flag": ("提示", "Flag"),

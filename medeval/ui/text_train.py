@@ -114,6 +114,8 @@ TEXT: dict[str, tuple[str, str]] = {
     "tr_final_score": ("最终临床得分", "Final clinical score"),
     "tr_best_score": ("最高临床得分", "Best clinical score"),
     "tr_reported": ("原文报告", "As documented"),
+    "tr_export": ("导出对比 CSV", "Export as CSV"),
+    "tr_export_curves": ("导出曲线 CSV", "Export the curves as CSV"),
     # checkpoints
     "tr_kept": ("检查点", "Checkpoints"),
     "tr_kept_none": ("还没有检查点。", "No checkpoint yet."),

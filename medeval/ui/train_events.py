@@ -27,7 +27,15 @@ from medeval.ui.train_board import Board, Opened
 from medeval.ui.train_charts import curves_html
 from medeval.ui.train_check import Preflights, checked_html
 from medeval.ui.train_form import FIELDS, config_of, further_lines, note_html, preview_html, texts_of
-from medeval.ui.train_view import checkpoints_html, curve_of, figures_html, log_html, runs_html, versus_html
+from medeval.ui.train_view import (
+    checkpoints_html,
+    curve_of,
+    curves_link,
+    figures_html,
+    log_html,
+    runs_html,
+    versus_html,
+)
 from medeval.ui.words import half
 
 _UNLIMITED: dict[str, Any] = {**PRIVATE, "concurrency_limit": None}
@@ -223,6 +231,7 @@ class TrainEvents:
         shown = [known[name] for name in (opened.job, *opened.others) if name in known]
         curves = curves_html([curve_of(run, colours[run.job.id]) for run in shown], lang)
         kept = checkpoints_html(shown[0], self.board.checkpoints(opened.job), lang)
+        curves += curves_link(shown, lang)
         parts = [listed, figures_html(shown[0], lang), curves, versus_html(shown, lang), kept]
         return any(run.job.active for run in runs), opened, [*parts, log_html(self.board.log(opened.job))]
 

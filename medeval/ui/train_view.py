@@ -14,6 +14,7 @@ from medeval.training.presets import DEMO_SUFFIX, load_preset, preset_names
 from medeval.ui.text import Lang, say
 from medeval.ui.train_board import Opened
 from medeval.ui.train_charts import COLOURS, Curve
+from medeval.ui.train_csv import csv_link
 from medeval.ui.words import half
 
 NONE = "–"
@@ -154,13 +155,17 @@ def versus_html(runs: Sequence[Run], lang: Lang) -> str:
         return ""
     reported = [_reported(run) for run in runs]
     heads = "".join(f"<th>{escape(run.config.name)}</th>" for run in runs)
-    rows = "".join(_versus_row(title, [form(run.summary) for run in runs]) for title, form in _figures(lang))
+    table = [(title, [form(run.summary) for run in runs]) for title, form in _figures(lang)]
     if any(reported):
-        rows += _versus_row(say("tr_reported", lang), [text or NONE for text in reported])
+        table.append((say("tr_reported", lang), [text or NONE for text in reported]))
+    rows = "".join(_versus_row(title, cells) for title, cells in table)
+    head = ("", *(run.config.name for run in runs))
+    note = f'<p class="me-quiet">{escape(say("tr_versus_note", lang))}</p>'
+    link = csv_link("runs.csv", head, [(title, *cells) for title, cells in table], say("tr_export", lang))
     return (
         f'<section class="me-tr-versus"><h2>{escape(say("tr_versus", lang))}</h2><div class="me-scroll">'
         f'<table class="me-table"><thead><tr><th>{escape(say("tr_figure", lang))}</th>{heads}</tr></thead>'
-        f'<tbody>{rows}</tbody></table></div><p class="me-quiet">{escape(say("tr_versus_note", lang))}</p></section>'
+        f'<tbody>{rows}</tbody></table></div>{note}{link}</section>'
     )
 
 
@@ -217,7 +222,23 @@ def _checkpoint_row(run: Run, item: Checkpoint, lang: Lang) -> str:
     )
     cells = [_text(item.facts.get("val_loss"), ".4f"), _score(item.facts.get("clinical")), size_text(item.size)]
     shown = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-    return f'<tr><th scope="row">{item.step}</th>{shown}<td class="me-tr-do">{use}</td></tr>'
+    return f'<tr><th scope="row">{item.step}</th>{shown}<td><span class="me-tr-do">{use}</span></td></tr>'
+
+
+def curves_link(runs: Sequence[Run], lang: Lang) -> str:
+    """The curves as one table, once nothing is added to them any more."""
+    if any(run.job.active for run in runs):
+        return ""
+    rows: list[tuple[object, ...]] = []
+    for run in runs:
+        found: dict[int, dict[str, object]] = {}
+        history = run.history
+        for event in (*history.steps, *history.evals, *history.clinical):
+            found.setdefault(int(event["step"]), {}).update(event)
+        names = ("loss", "val_loss", "score", "lr", "grad_norm")
+        rows += [(run.config.name, step, *(found[step].get(name) for name in names)) for step in sorted(found)]
+    head = ("run", "step", "loss", "val_loss", "clinical", "lr", "grad_norm")
+    return csv_link("curves.csv", head, rows, say("tr_export_curves", lang)) if rows else ""
 
 
 def log_html(text: str) -> str:

@@ -3,7 +3,7 @@ import pytest
 from medeval.clinical.reading import read
 from medeval.clinical.stance import stance
 from medeval.clinical.support import support
-from medeval.clinical.words import base_form, words_of
+from medeval.clinical.words import base_form, words_of, wrong_brands
 
 BETTER = [  # statement, an answer that supports it more, one that supports it less
     (
@@ -116,3 +116,14 @@ def test_synonyms_are_one_word(one: str, other: str) -> None:
 def test_stance(text: str, sign: int) -> None:
     got = stance(text)
     assert (got > 0) - (got < 0) == sign
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("Loperamide (Imodium) helps.", 0), ("Loperamide (Dulcolax) helps.", 1), ("Ibuprofen (Advil, Motrin)", 0),
+        ("Ibuprofen (Advil, Flagyl)", 1), ("Fatigue (tiredness)", 0), ("Ibuprofen (a pain reliever)", 0),
+    ],
+)  # fmt: skip
+def test_a_brand_of_another_drug(text: str, wrong: int) -> None:
+    assert len(wrong_brands(read(text))) == wrong

@@ -26,6 +26,10 @@ def test_a_photo_is_kept_without_its_person(tmp_path: Path) -> None:
     assert [row.value for row in kept.rows] == [row.value for row in photo.rows]
     says = desk.says(taken.path.name)
     assert says is not None and [row["name"] for row in says["rows"]] == [row.name for row in photo.rows]
+    rows = desk.lab_rows([taken.path.name])
+    assert [(row.name, row.value, row.flag) for row in rows] == [
+        (row.name, float(row.value), row.flag) for row in photo.rows
+    ]
     assert sorted(p.suffix for p in desk.folder.iterdir()) == [".json", ".png"]
     assert desk.take(source) == taken
 

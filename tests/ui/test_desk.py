@@ -129,7 +129,7 @@ def test_an_unchanged_case_keeps_its_facts_an_edited_one_is_free(settings: Setti
 def test_the_image_of_a_case_is_known_again_by_content_only(settings: Settings, tmp_path: Path) -> None:
     desk = open_desk(settings, Scripted())
     case = desk.services.cases.cases["cxr"]
-    shown = desk.case_images(case)[0]
+    shown = desk.uploads.case_images(case)[0]
     copied = tmp_path / shown.name
     copied.write_bytes(shown.read_bytes())
     assert finished(desk, desk.ask(question(case.prompt, (copied,), "cxr"))[0]).rounds[0].kind == "case"
