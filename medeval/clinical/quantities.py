@@ -113,6 +113,8 @@ def _single(text: str, match: re.Match[str], unit: str) -> bool:
     number, start = match.group("v"), match.start("v")
     end = match.end("v")
     if unit:
+        if is_measurement(unit):
+            return True
         return not (unit in ("year", "day") and _YEAR.fullmatch(number)) and not _is_phone(text, start, end, number, "")
     if _is_list_number(text, start, end, number) or _is_phone(text, start, end, number, unit):
         return False

@@ -6,6 +6,7 @@ MASS_PER_MMOL: dict[str, float] = {
     "glucose": 18.016,  # mg/dL per mmol/L: molar mass 180.16 g/mol
     "cholesterol": 38.67,
     "triglyceride": 88.57,
+    "calcium": 4.008,
 }
 UMOL_PER_MG: dict[str, float] = {"creatinine": 88.4, "uric_acid": 59.48, "bilirubin": 17.1}
 MMHG_PER_KPA = 7.50062
@@ -15,6 +16,8 @@ SPELLINGS: tuple[tuple[str, str], ...] = (
     ("kPa", r"kpa|千帕"),
     ("mmol/mol", r"mmol\s?/\s?mol"),
     ("mmol/L", r"m?mmol\s?/\s?l(?![a-z])|mmol[·.]?l-1|毫摩尔?(?:每|/)升|毫摩尔?"),
+    ("mEq/L", r"meq\s?/\s?l(?![a-z])"),
+    ("/uL", r"/\s?(?:mm\^?3|ul|cumm)|per (?:mm\^?3|microliter)"),
     ("umol/L", r"umol\s?/\s?l(?![a-z])|微摩尔?(?:每|/)升"),
     ("mg/dL", r"mg\s?/\s?dl|毫克(?:每|/)(?:分升|100毫升|百毫升)|mg%"),
     ("10^12/L", r"[x×*]?\s?(?:10[\^*e]?12|e12)\s?/\s?l"),
@@ -72,6 +75,18 @@ COUNT_UNITS = frozenset({"times", "times/day", "times/week", "dose", "step", "kc
 DOSE_UNITS = frozenset({"mg", "g", "ug", "mL", "mg/kg", "g/day", "dose"})
 SIZE_UNITS = frozenset({"cm", "mm", "kg", "L"})
 
+_FACTORS: dict[tuple[str, str], float] = {
+    ("g/L", "g/dL"): 0.1, ("g/dL", "g/L"): 10.0, ("kPa", "mmHg"): MMHG_PER_KPA, ("mmHg", "kPa"): 1 / MMHG_PER_KPA,
+    ("g", "mg"): 1000.0, ("mg", "g"): 0.001, ("ug", "mg"): 0.001, ("mg", "ug"): 1000.0,
+    ("mmol/L", "umol/L"): 1000.0, ("umol/L", "mmol/L"): 0.001, ("week", "day"): 7.0, ("day", "week"): 1 / 7,
+    ("hour", "minute"): 60.0, ("minute", "hour"): 1 / 60, ("day", "hour"): 24.0, ("hour", "day"): 1 / 24,
+    ("/uL", "10^9/L"): 0.001, ("10^9/L", "/uL"): 1000.0, ("‰", "%"): 0.1, ("%", "‰"): 10.0,
+    ("g/day", "g"): 1.0, ("g", "g/day"): 1.0, ("cm", "mm"): 10.0, ("mm", "cm"): 0.1, ("L", "mL"): 1000.0,
+    ("mL", "L"): 0.001, ("year", "month"): 12.0, ("month", "year"): 1 / 12,
+    ("times/day", "times"): 1.0, ("times", "times/day"): 1.0,
+    ("month", "age"): 1 / 12, ("age", "month"): 12.0, ("age", "year"): 1.0, ("year", "age"): 1.0,
+}  # fmt: skip
+
 
 def canonical(spelling: str) -> str:
     """The canonical name of a unit as spelled in evened-out text; empty where unknown or empty."""
@@ -90,6 +105,7 @@ def convert(value: float, unit: str, to: str, substance: str = "") -> float | No
     """`value` of `unit` in `to`; None where no conversion exists for that substance.
 
     HbA1c by the NGSP/IFCC master equation (% = 0.09148 mmol/mol + 2.152).
+    mEq/L equals mmol/L for sodium, potassium and chloride.
     Factors: molar masses (glucose 180.16, cholesterol 386.7, triolein 885.7, creatinine 113.1, urate 168.1 g/mol).
     """
     if unit == to or not unit or not to:
@@ -101,20 +117,12 @@ def convert(value: float, unit: str, to: str, substance: str = "") -> float | No
     if substance in UMOL_PER_MG and set(pair) == {"umol/L", "mg/dL"}:
         factor = UMOL_PER_MG[substance]
         return value / factor if unit == "umol/L" else value * factor
-    simple = {
-        ("g/L", "g/dL"): 0.1, ("g/dL", "g/L"): 10.0, ("kPa", "mmHg"): MMHG_PER_KPA, ("mmHg", "kPa"): 1 / MMHG_PER_KPA,
-        ("g", "mg"): 1000.0, ("mg", "g"): 0.001, ("ug", "mg"): 0.001, ("mg", "ug"): 1000.0,
-        ("mmol/L", "umol/L"): 1000.0, ("umol/L", "mmol/L"): 0.001, ("week", "day"): 7.0, ("day", "week"): 1 / 7,
-        ("hour", "minute"): 60.0, ("minute", "hour"): 1 / 60, ("day", "hour"): 24.0, ("hour", "day"): 1 / 24,
-        ("‰", "%"): 0.1, ("%", "‰"): 10.0,
-        ("g/day", "g"): 1.0, ("g", "g/day"): 1.0, ("cm", "mm"): 10.0, ("mm", "cm"): 0.1, ("L", "mL"): 1000.0,
-        ("mL", "L"): 0.001, ("year", "month"): 12.0, ("month", "year"): 1 / 12,
-        ("times/day", "times"): 1.0, ("times", "times/day"): 1.0, ("month", "age"): 1 / 12, ("age", "month"): 12.0, ("age", "year"): 1.0, ("year", "age"): 1.0,
-    }  # fmt: skip
     if substance == "hba1c" and set(pair) == {"%", "mmol/mol"}:
         return (value - 2.152) / 0.09148 if unit == "%" else value * 0.09148 + 2.152
-    if pair in simple:
-        return value * simple[pair]
+    if substance == "monovalent" and set(pair) == {"mmol/L", "mEq/L"}:
+        return value
+    if pair in _FACTORS:
+        return value * _FACTORS[pair]
     if pair == ("℉", "℃"):
         return (value - 32) / 1.8
     return value * 1.8 + 32 if pair == ("℃", "℉") else None

@@ -37,6 +37,7 @@ from medeval.training.targets import Skeleton, Targets, find_targets
 Values = dict[str, mx.array]
 """Trained tensors by their name in the adapter's file, float32."""
 _GROUP = 64
+_UNPACKED = ("vision", "visual", "lm_head", "embed_tokens")
 
 
 @dataclass
@@ -209,7 +210,7 @@ def _read_stack(base: Loaded, stack: Sequence[Adapter], fingerprint: str) -> lis
 
 
 def _packed(base: Loaded, config: TrainConfig) -> Loaded:
-    """The base packed in memory as mlx-vlm's converter packs it: linears of the text stack, not the vision tower."""
+    """The base packed in memory : linears of the text stack, but neither head, embedding nor a router."""
     wanted = {"4bit": 4, "8bit": 8}.get(config.quantization)
     if wanted is None or base.bits == wanted:
         return base
@@ -221,7 +222,7 @@ def _packed(base: Loaded, config: TrainConfig) -> Loaded:
 
     def choose(path: str, module: Any) -> bool:
         fits = hasattr(module, "to_quantized") and module["weight"].shape[-1] % _group(module) == 0
-        return fits and "vision" not in path and "lm_head" not in path and "embed_tokens" not in path
+        return fits and not any(word in path for word in _UNPACKED) and not path.endswith("mlp.gate")
 
     for group in (_GROUP, 32):
         nn.quantize(base.model, group, wanted, class_predicate=lambda p, m, g=group: choose(p, m) and _group(m) == g)

@@ -58,7 +58,8 @@ class FuseEvents:
             gr.on([box.input, box.blur], self.preview, given, drawn, trigger_mode="always_last", **PRIVATE)
         shown = form.deploy.input(lambda on: gr.update(visible=on), [form.deploy], [form.place], **PRIVATE)
         shown.then(self.preview, given, drawn, **PRIVATE)
-        looked = form.home.input(self.look_home, [form.home, self.switch], [form.home], **PRIVATE)
+        # text that is pasted is no input event to Gradio, leaving the field is
+        looked = gr.on([form.home.input, form.home.blur], self.look_home, [form.home, self.switch], [form.home], **PRIVATE)
         looked.then(self.preview, given, drawn, **PRIVATE)
         started = form.start.click(self.start, [*given, self.tab.opened], [self.tab.opened], **PRIVATE)
         self.then_follow(started)

@@ -25,6 +25,7 @@ from medeval.ui.evaluate_board import Board, Work, pause
 from medeval.ui.evaluate_matrix import detail_html, matrix_html
 from medeval.ui.evaluate_view import Shown, head_html, progress_html, runs_html
 from medeval.ui.labels import PRIVATE
+from medeval.ui.says import says_html
 from medeval.ui.text import Lang, say
 from medeval.ui.words import half
 
@@ -196,7 +197,9 @@ class EvaluateEvents:
             name: {"zh": variant.title("zh"), "en": variant.title("en")}
             for name, variant in self.desk.services.variants().items()
         }
-        return detail_html(tables, cells, opened[1], images, titles, looks.look_for(self.desk, lang, profile))
+        look = looks.look_for(self.desk, lang, profile)
+        says = says_html(self.desk.services.images, images, False, look)
+        return detail_html(tables, cells, opened[1], images, titles, look, says)
 
     def _note(self, run_id: str, closed: bool) -> None:
         if closed:

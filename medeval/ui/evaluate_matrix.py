@@ -150,7 +150,7 @@ def _mean(found: Mapping[tuple[str, str], Place], tables: RunTables, name: str) 
 
 def detail_html(
     tables: RunTables, cells: Sequence[Cell], repeat: int, images: tuple[str, ...],
-    titles: Mapping[str, dict[str, str]], look: cards.Look,
+    titles: Mapping[str, dict[str, str]], look: cards.Look, says: str = "",
 ) -> str:
     """The answers of one case side by side, as the Compare tab shows them, with where each came from.
 
@@ -161,6 +161,7 @@ def detail_html(
         images: names of the cleaned images of the case.
         titles: variant → title by language.
         look: language, profile and labels.
+        says: HTML of what the images say.
     """
     case = next(item.case for item in tables.cases if item.case.id == cells[0].case_id)
     badges = {item.variant: badge(item) for item in tables.run.spec.receipt.variants}
@@ -168,7 +169,7 @@ def detail_html(
     shown = Round(case, tuple(_column(cell, titles) for cell in cells), tables.run.spec.decoding, "case", images)
     notes = _notes(cells, look.lang)
     lines = f'<p class="me-quiet me-ev-notes">{escape(" · ".join(notes))}</p>' if notes else ""
-    question = cards.question(View("", (shown,)), look)
+    question = cards.question(View("", (shown,)), look, says)
     return f'<section class="me-ev-detail">{_repeats(tables, case, repeat, look.lang)}{question}{lines}' \
            f"{cards.grid_of(shown, look)}</section>"
 

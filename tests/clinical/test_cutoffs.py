@@ -117,3 +117,19 @@ def test_untold_sex_hears_both() -> None:
     found = {i.guideline: i.direction for i in interpret({"hemoglobin": "125 g/L"})}
     assert found["wst-405-2012-hemoglobin-male"] == "low"
     assert found["wst-405-2012-hemoglobin-female"] == "normal"
+
+
+@pytest.mark.parametrize(
+    ("facts", "guideline", "category"),
+    [
+        ({"potassium": "5.4 mEq/L"}, "wst-404.3-2012-potassium", "high"),
+        ({"wbc": "11,100 /mm3"}, "wst-405-2012-wbc", "high"),
+        ({"calcium": "9.2 mg/dL"}, "wst-404.6-2015-calcium", "normal"),
+        ({"calcium": "11.2 mg/dL"}, "wst-404.6-2015-calcium", "high"),
+        ({"creatinine": "1.4 mg/dL", "sex": "male"}, "wst-404.5-2015-creatinine-male", "high"),
+        ({"temperature": "102.2 ℉"}, "diagnostics-fever-2018", "moderate_fever"),
+        ({"ldl": "160 mg/dL"}, "china-lipid-2023-ldl", "high"),
+    ],
+)
+def test_other_units(facts: dict[str, str], guideline: str, category: str) -> None:
+    assert {i.guideline: i.category for i in interpret(facts)}[guideline] == category

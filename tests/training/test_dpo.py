@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from medeval.adapters.catalogue import find_variants
 from medeval.training.checkpoints import newest
 from medeval.training.config import ConfigError
 from medeval.training.curriculum import Curriculum
@@ -190,6 +191,7 @@ def test_events_and_card_tell_margin_and_accuracy(world: World, pairs: Path, tmp
     assert found.steps[0]["margin"] == pytest.approx(0, abs=1e-5)
     assert found.steps[-1]["accuracy"] == 1.0 and found.evals[-1]["accuracy"] == 1.0
     assert found.evals[-1]["margin"] > 0 and found.evals[-1]["val_loss"] < LOG2
+    assert [item.name for item in find_variants(adapters)["new"].stack] == ["v2", "new"], "a column on the same stack"
     card = (adapters / "new" / "README.md").read_text("utf-8")
     assert "DPO，beta 0.1" in card and "reference: base + v2" in card and "100%（2 对 / pairs）" in card
 

@@ -171,3 +171,27 @@ def test_preflight_sees_pairs(tmp_path: Path) -> None:
     assert "2 pairs to train on" in rows["data"].en and rows["stack"].en == "trained on base + v2 + v3"
     assert rows["held_out"].verdict == "warning" and "1 lines" in rows["held_out"].en
     assert {"targets", "memory", "disk"} <= set(rows) and rows["targets"].verdict == "ok"
+
+
+def test_the_simulated_reviewers_of_the_walk_through(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import runpy
+
+    from review_samples import finished_run, open_services
+
+    from medeval.services.reviewing import Asked
+
+    def says(case: int, place: int) -> str:
+        return ("血压15/9 mmHg，1级（≥140/90 mmHg，中国高血压防治指南2024）", "理解您，别着急", "血压15/9 mmHg，1级", "多休息")[place]
+
+    services = open_services(home, tmp_path, 3, says=says)
+    plan = services.reviewing.plan(Asked(finished_run(services), reviewers=("模拟甲", "模拟乙")))
+    review = services.reviewing.create(plan)
+    script = Path(__file__).resolve().parents[2] / "docs" / "examples" / "simulate_ratings.py"
+    monkeypatch.setenv("MEDEVAL_HOME", str(home))
+    runpy.run_path(str(script))["main"](review.id)
+    assert all(item.finished for item in services.reviewing.progress(review))
+    ranking = services.reviewing.summary(review, "test").ranking
+    assert [row.variant for row in ranking][:2] == ["zeta-origin", "omega-lora-22"]
+    services.close()

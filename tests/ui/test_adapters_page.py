@@ -1,4 +1,4 @@
-"""The Adapters tab in a real browser: badges, a refused upload, a new folder, a fuse with its parity table, a column."""
+"""The Adapters tab in a real browser: badges, a refused upload, a new folder, a fuse with its table, a column."""
 
 import os
 import shutil
@@ -145,8 +145,10 @@ def test_a_new_folder_is_a_variant_without_a_restart(page: Any, world: Path) -> 
 def test_v3_is_fused_proven_and_deployed(page: Any, world: Path) -> None:
     page.locator("#me-ad-deploy input").click()
     box(page, "me-ad-lm-home").fill(str(world / "lm"))
+    box(page, "me-ad-lm-home").press("Tab")
     page.locator(".me-ad-rail button.label-wrap").first.click()
     box(page, "me-ad-out").fill(str(world / "out" / "v3"))
+    box(page, "me-ad-out").press("Tab")
     page.wait_for_function("document.querySelector('#me-ad-command')?.textContent.includes('--lmstudio-home')")
     page.locator("#me-ad-start").click()
     page.wait_for_selector("#me-ad-jobs .me-ev-bar")
