@@ -79,11 +79,14 @@ class Statement:
 def _meanings(reading: Reading) -> list[Hit]:
     """Concepts, then drugs and tests where no concept covers the place."""
     found = list(hits(reading, "concept"))
+    covered = bytearray(len(reading.text))
+    for hit in found:
+        covered[hit.start : hit.end] = b"\x01" * (hit.end - hit.start)
     for name in ("drug", "analyte", "finding", "label"):
-        covered = [(hit.start, hit.end) for hit in found]
-        for hit in hits(reading, name):
-            if not any(start < hit.end and hit.start < end for start, end in covered):
-                found.append(Hit(hit.start, hit.end, f"{name}:{hit.key}"))
+        fresh = [hit for hit in hits(reading, name) if not any(covered[hit.start : hit.end])]
+        for hit in fresh:
+            covered[hit.start : hit.end] = b"\x01" * (hit.end - hit.start)
+            found.append(Hit(hit.start, hit.end, f"{name}:{hit.key}"))
     return sorted(found, key=lambda hit: hit.start)
 
 

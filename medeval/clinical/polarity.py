@@ -54,6 +54,7 @@ _REPORTING = re.compile(
 )
 _QUOTED = re.compile(r"[“「『\"][^”」』\"]{1,60}[”」』\"]")
 _REACH = 16
+_FAR = 240  # characters in which a condition is looked for; a sentence can be a whole page
 
 
 @lru_cache(maxsize=4096)
@@ -95,7 +96,7 @@ def is_negated(reading: Reading, start: int, end: int) -> bool:
 def is_conditional(reading: Reading, start: int, end: int) -> bool:
     """Whether the sentence makes the mention depend on something ("如果…", "出现…时", "if …")."""
     sentence = reading.sentence_at(start)
-    if _CONDITION.search(reading.text, sentence.start, start + 1):
+    if _CONDITION.search(reading.text, max(sentence.start, start - _FAR), start + 1):
         return True
     return bool(_CONDITION_AFTER.match(reading.text[end : sentence.end].lstrip()[:60])) or bool(
         re.search(r"^[^,，。]{0,60}\b(?:if|unless)\b", reading.text[end : sentence.end])

@@ -4,6 +4,7 @@ import re
 from functools import lru_cache
 
 from medeval.cases.schema import AnyOf, Case
+from medeval.clinical.advice import odd_advice
 from medeval.clinical.claims import claims_of
 from medeval.clinical.lexicons import Hit, concept_kind, hits, phrases
 from medeval.clinical.quantities import quantities_of
@@ -14,6 +15,7 @@ from medeval.metrics.score import Score, metric
 
 _LATIN = re.compile(r"[a-z]")
 ENOUGH_FACTS = 5
+TURNED, TURNED_MOST = 0.1, 0.5  # what each advice turned on its head costs, and all of them at most
 _NO_MEASURE = frozenset({"see_doctor", "rest", "lifestyle", "emergency"})
 _GENERAL = frozenset({"rest", "diet", "lifestyle", "exercise", "see_doctor", "history", "safety", "confirm"})
 
@@ -122,6 +124,10 @@ def treatment_specificity(case: Case, text: str) -> Score:
             amounts += 1
             marks.good(quantity.start, quantity.end, "量化目标或剂量 / amount")
     value = 0.5 * min(1.0, len(distinct) / 4) + 0.25 * bool(amounts) + 0.25 * bool(times)
+    turned = odd_advice(reading)
+    for start, end in turned:
+        marks.bad(start, end, "与常理相反的建议 / advice turned on its head")
+    value *= 1 - min(TURNED_MOST, TURNED * len(turned))
     value *= reading.worth
     return marks.score(
         value,

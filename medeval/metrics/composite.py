@@ -7,6 +7,7 @@ import medeval.metrics  # noqa: F401  registers the metrics
 from medeval.cases.schema import Case
 from medeval.metrics.profiles import Part, Profile, load_profiles
 from medeval.metrics.score import Score, all_metrics
+from medeval.metrics.status import descriptive
 
 VETO_CAP = 0.2
 
@@ -31,9 +32,12 @@ class ScoreSheet:
 
 
 def _mean(weights: Mapping[str, float], scores: Mapping[str, Score]) -> float | None:
-    """Weighted mean of the scored metrics; None where none is."""
+    """Weighted mean of the scored metrics that met their bars; None where none is."""
+    left_out = descriptive()
     scored = [
-        (w, score.value) for name, w in weights.items() if (score := scores.get(name)) and score.value is not None
+        (w, score.value)
+        for name, w in weights.items()
+        if name not in left_out and (score := scores.get(name)) and score.value is not None
     ]
     total = sum(weight for weight, _ in scored)
     return sum(weight * value for weight, value in scored) / total if total else None

@@ -210,7 +210,7 @@ def _read_stack(base: Loaded, stack: Sequence[Adapter], fingerprint: str) -> lis
 
 
 def _packed(base: Loaded, config: TrainConfig) -> Loaded:
-    """The base packed in memory : linears of the text stack, but neither head, embedding nor a router."""
+    """The base packed in memory: linears of the text stack, but neither head, embedding nor a router."""
     wanted = {"4bit": 4, "8bit": 8}.get(config.quantization)
     if wanted is None or base.bits == wanted:
         return base

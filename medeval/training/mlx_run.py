@@ -16,6 +16,7 @@ import mlx.core as mx
 import numpy as np
 from mlx import optimizers
 
+from medeval.training.config import TrainConfig
 from medeval.training.curriculum import Curriculum, learning_rate
 from medeval.training.data import Sample
 from medeval.training.mlx_clinical import Clinical, clinical_score
@@ -28,6 +29,7 @@ from medeval.training.task import TrainTask
 STATE = "run_state.json"
 OPTIMIZER = "optimizer.safetensors"
 _PARTS = ("m", "v")
+_STEPS = {False: "step", True: "step of the vision side"}
 
 
 class Run:
@@ -38,11 +40,8 @@ class Run:
         self.trainee, self._curriculum = trainee, curriculum
         self._lessons = Lessons(trainee.encoder, task.config)
         self.recorder = Recorder(task, curriculum, self)
-        # bias correction is AdamW as published and as torch has it; MLX leaves it out unless told
-        self._optimizer = optimizers.AdamW(
-            task.config.learning_rate, weight_decay=task.config.weight_decay, bias_correction=True
-        )
-        self._optimizer.init(trainee.values)
+        # two, because a step without images leaves the vision side alone, moments and decay included, as in torch
+        self._optimizers = {seen: _adamw(self.config, self._side(trainee.values, seen)) for seen in (False, True)}
         self._loss = self._preference if self._pairs else self._weighted
         self.report: Callable[[int, dict[str, Any]], None] = lambda step, values: None
         """Takes the figures of a step to a tracker."""
@@ -84,10 +83,13 @@ class Run:
             self.recorder.count_margins(numbers(margins))
         gradients, norm = optimizers.clip_grad_norm(gradients, self.config.max_grad_norm)
         rate = learning_rate(self.config, step, self._curriculum.steps)
-        self._optimizer.learning_rate = rate
-        self.trainee.values = self._optimizer.apply_gradients(gradients, self.trainee.values)
+        for seen in (False, True) if any(batch.pixels for batch in batches) else (False,):
+            optimizer, values = self._optimizers[seen], self._side(self.trainee.values, seen)
+            optimizer.learning_rate = rate
+            moved = optimizer.apply_gradients(self._side(gradients, seen), values)
+            self.trainee.values = {**self.trainee.values, **moved}
+            mx.eval(self.trainee.values, optimizer.state)
         self.trainee.put(self.trainee.values)
-        mx.eval(self.trainee.values, self._optimizer.state)
         return total, numbers(norm)[0], rate, sum(batch.tokens for batch in batches)
 
     def _weighted(self, values: Values, batch: MicroBatch) -> tuple[mx.array, mx.array]:
@@ -145,26 +147,40 @@ class Run:
     def write(self, folder: Path) -> None:
         """Fills a checkpoint folder: adapter, optimizer, and what the recorder carries on."""
         self.trainee.save(folder)
-        state = self._optimizer.state
-        tensors = {f"{part}:{name}": state[name][part] for name in self.trainee.values for part in _PARTS}
-        tensors["step"] = state["step"].astype(mx.int32)
+        tensors: Values = {}
+        for seen, optimizer in self._optimizers.items():
+            names, state = self._side(self.trainee.values, seen), optimizer.state
+            tensors |= {f"{part}:{name}": state[name][part] for name in names for part in _PARTS}
+            tensors[_STEPS[seen]] = state["step"].astype(mx.int32)
         mx.save_safetensors(str(folder / OPTIMIZER), tensors)
         (folder / STATE).write_text(json.dumps(self.recorder.state()), "utf-8")
 
     def restore(self, folder: Path, step: int) -> bool:
         """Goes on from a checkpoint; returns whether exactly (False: another engine wrote it, weights only)."""
         self.trainee.load(folder)
-        self._optimizer.init(self.trainee.values)
         self.steps = step
         self.recorder.restore(json.loads((folder / STATE).read_text("utf-8")))
         if not (folder / OPTIMIZER).is_file():
             return False
         held = mx.load(str(folder / OPTIMIZER))
         assert isinstance(held, dict)
-        for name in self.trainee.values:
-            self._optimizer.state[name] = {part: held[f"{part}:{name}"] for part in _PARTS}
-        self._optimizer.state["step"] = held["step"].astype(mx.uint64)
+        for seen, optimizer in self._optimizers.items():
+            for name in self._side(self.trainee.values, seen):
+                optimizer.state[name] = {part: held[f"{part}:{name}"] for part in _PARTS}
+            optimizer.state["step"] = held[_STEPS[seen]].astype(mx.uint64)
         return True
+
+    @staticmethod
+    def _side(values: Values, seen: bool) -> Values:
+        """The tensors of the vision side, or all others."""
+        return {name: value for name, value in values.items() if name.startswith("vision_tower.") == seen}
+
+
+def _adamw(config: TrainConfig, values: Values) -> optimizers.AdamW:
+    # bias correction is AdamW as published and as torch has it; MLX leaves it out unless told
+    made = optimizers.AdamW(config.learning_rate, weight_decay=config.weight_decay, bias_correction=True)
+    made.init(values)
+    return made
 
 
 def numbers(values: mx.array) -> list[float]:

@@ -4,6 +4,7 @@ from html import escape
 
 from medeval import __version__
 from medeval.metrics.score import all_metrics
+from medeval.metrics.status import status_of
 from medeval.ui.cards import Look
 from medeval.ui.desk import Desk
 from medeval.ui.tables import receipt_html
@@ -37,13 +38,22 @@ def _paragraph(text: str) -> str:
 
 
 def _metrics(lang: Lang) -> str:
-    head = "".join(f"<th>{escape(say(key, lang))}</th>" for key in ("about_metric_name", "about_metric_seed"))
+    keys = ("about_metric_name", "about_metric_seed", "about_metric_status")
+    head = "".join(f"<th>{escape(say(key, lang))}</th>" for key in keys)
     rows = "".join(
         f'<tr><th scope="row">{escape(item.zh if lang == "zh" else item.en)}</th>'
-        f"<td>{escape(item.seed if lang == 'zh' else _rule(item.function))}</td></tr>"
-        for item in all_metrics().values()
+        f"<td>{escape(item.seed if lang == 'zh' else _rule(item.function))}</td><td>{_status(name, lang)}</td></tr>"
+        for name, item in all_metrics().items()
     )
     return f'<table class="me-table me-wide"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+
+
+def _status(name: str, lang: Lang) -> str:
+    """Rated, descriptive or unmeasured, and what was measured."""
+    found = status_of(name)
+    words = {"rated": "status_rated", "descriptive": "status_descriptive", "unmeasured": "status_unmeasured"}
+    measured = escape(found.zh if lang == "zh" else found.en)
+    return f"<b>{escape(say(words[found.status], lang))}</b> {measured}"
 
 
 def _rule(function: object) -> str:

@@ -34,7 +34,7 @@ class AdapterEvents:
     def connect(self, tab: gr.Tab) -> None:
         """Connects every widget; called once while the page is built."""
         mine, form, opened, add = self.tab, self.tab.fusing, self.tab.opened, self.tab.adding
-        self.fuse.connect()
+        self._then_show(self.fuse.connect())
         named = [form.target, form.bits, form.home]
         events = [
             tab.select(None, None, None, **PRIVATE),

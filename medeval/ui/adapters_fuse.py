@@ -40,12 +40,13 @@ class FuseEvents:
         self._newest = Newest()
         self._closed_for: set[str] = set()
 
-    def connect(self) -> None:
-        """Connects the widgets; called once while the page is built."""
+    def connect(self) -> Any:
+        """Connects the widgets, once while the page is built; returns the event after which adapters may differ."""
         mine, opened = self.tab, self.tab.opened
         self._connect_form()
         pressed = mine.jobs.click(self.act, [opened, self.switch], [opened], **PRIVATE)
         self.then_follow(pressed)
+        return pressed
 
     def _connect_form(self) -> None:
         form = self.tab.fusing
@@ -59,7 +60,8 @@ class FuseEvents:
         shown = form.deploy.input(lambda on: gr.update(visible=on), [form.deploy], [form.place], **PRIVATE)
         shown.then(self.preview, given, drawn, **PRIVATE)
         # text that is pasted is no input event to Gradio, leaving the field is
-        looked = gr.on([form.home.input, form.home.blur], self.look_home, [form.home, self.switch], [form.home], **PRIVATE)
+        left = [form.home.input, form.home.blur]
+        looked = gr.on(left, self.look_home, [form.home, self.switch], [form.home], **PRIVATE)
         looked.then(self.preview, given, drawn, **PRIVATE)
         started = form.start.click(self.start, [*given, self.tab.opened], [self.tab.opened], **PRIVATE)
         self.then_follow(started)

@@ -5,6 +5,7 @@ from html import escape
 from medeval.cases.schema import Case
 from medeval.metrics.profiles import Profile, load_profiles
 from medeval.metrics.score import all_metrics
+from medeval.metrics.status import descriptive
 from medeval.ui.cards import Look
 from medeval.ui.desk import Desk, Loading
 from medeval.ui.tables import badge
@@ -17,6 +18,7 @@ def look_for(desk: Desk, lang: Lang, profile: str) -> Look:
     """How pages in `lang` show exchanges now."""
     loading = desk.loading()
     labels = {name: item.zh if lang == "zh" else item.en for name, item in all_metrics().items()}
+    labels |= {name: f"{labels[name]} ({say('descriptive', lang)})" for name in descriptive() & labels.keys()}
     badges = {item.variant: badge(item) for item in loading.receipt.variants} if loading.receipt else {}
     waiting = say("loading", lang, seconds=loading.seconds) if loading.state == "loading" else say("waiting", lang)
     falling = frozenset(name for name, item in all_metrics().items() if not item.higher_is_better)

@@ -169,7 +169,7 @@ def _small(curves: Sequence[Curve], key: str, title: str) -> str:
     lines = [plot.thinned(series(curve.history.steps, key), 200) for curve in curves]
     span = plot.span_of([value for line in lines for _, value in line], floor=0.0)
     panel = plot.Panel(46, 22, width - 54, height - 44, (0, _last_step(curves)), span)
-    body = plot.grid(panel, 3) + plot.text(46, 15, title, "me-axis")
+    body = plot.grid(panel, 4) + plot.text(46, 15, title, "me-axis")
     for curve, line in zip(curves, lines, strict=True):
         body += plot.path(panel, line, f"me-curve me-thin me-run-{curve.colour}")
     return plot.svg(width, height, body + plot.steps_axis(panel), title, "me-tr-svg me-tr-small")

@@ -208,10 +208,13 @@ class TrainEvents:
         before: list[str] = []
         while self._newest.get(page) == mine:
             began = time.monotonic()
-            busy, opened, now = await asyncio.to_thread(self._paint, opened, lang)
+            busy, found, now = await asyncio.to_thread(self._paint, opened, lang)
             if self._newest.get(page) != mine:
                 return
-            yield [opened, *(new if not before or before[i] != new else gr.skip() for i, new in enumerate(now))]
+            # what a person has just opened or ticked must not be overwritten by a painter that did not know of it
+            kept = gr.skip() if found == opened else found
+            opened = found
+            yield [kept, *(new if not before or before[i] != new else gr.skip() for i, new in enumerate(now))]
             before = now
             if not busy:
                 return

@@ -183,7 +183,8 @@ def test_the_simulated_reviewers_of_the_walk_through(
     from medeval.services.reviewing import Asked
 
     def says(case: int, place: int) -> str:
-        return ("血压15/9 mmHg，1级（≥140/90 mmHg，中国高血压防治指南2024）", "理解您，别着急", "血压15/9 mmHg，1级", "多休息")[place]
+        named = "血压15/9 mmHg，1级（≥140/90 mmHg，中国高血压防治指南2024）"
+        return (named, "理解您，别着急", "血压15/9 mmHg，1级", "多休息")[place]
 
     services = open_services(home, tmp_path, 3, says=says)
     plan = services.reviewing.plan(Asked(finished_run(services), reviewers=("模拟甲", "模拟乙")))

@@ -88,11 +88,20 @@ def test_the_weighted_loss_is_that_of_torch() -> None:
     assert abs(float(ours) - theirs) < 1e-5 and theirs > 1
 
 
-def test_a_run_follows_the_torch_run_from_the_same_start(world: World, tmp_path: Path) -> None:
+RUNS: dict[str, dict[str, object]] = {
+    "on a stack": {},
+    "merger and head": {
+        "targets": ["q_proj", "visual.merger.linear_fc2"], "modules_to_save": ["lm_head"], "trained_on": [],
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_run_follows_the_torch_run_from_the_same_start(world: World, tmp_path: Path, name: str) -> None:
     from medeval.training import worker_torch
     from medeval.training.torch_trainer import save_weights
 
-    changes = {"dropout": 0.0, "weight_decay": 0.1}
+    changes: dict[str, object] = {"dropout": 0.0, "weight_decay": 0.1, **RUNS[name]}
     theirs = world.task(tmp_path / "torch", **changes)
     trainer, _ = worker_torch.prepare(theirs, Curriculum(theirs.config, worker_torch.usable(theirs)))
     start = tmp_path / "start"
@@ -120,9 +129,9 @@ def test_only_the_answer_is_learned(world: World, tmp_path: Path) -> None:
             assert text.endswith("<|im_end|>") and text.removesuffix("<|im_end|>") in answers
 
 
-@pytest.mark.parametrize("upto", [2, 4])
-def test_resume_repeats_the_uninterrupted_run_exactly(world: World, tmp_path: Path, upto: int) -> None:
-    task = world.task(tmp_path / "first", keep_last=9)
+@pytest.mark.parametrize(("upto", "name"), [(2, "on a stack"), (4, "on a stack"), (4, "merger and head")])
+def test_resume_repeats_the_uninterrupted_run_exactly(world: World, tmp_path: Path, upto: int, name: str) -> None:
+    task = world.task(tmp_path / "first", keep_last=9, **RUNS[name])
     train(task)
     second = again(task, tmp_path / "second", upto)
     assert train(second).finished
