@@ -78,15 +78,12 @@ class Statement:
 
 def _meanings(reading: Reading) -> list[Hit]:
     """Concepts, then drugs and tests where no concept covers the place."""
-    found = list(hits(reading, "concept"))
+    found: list[Hit] = []
     covered = bytearray(len(reading.text))
-    for hit in found:
-        covered[hit.start : hit.end] = b"\x01" * (hit.end - hit.start)
-    for name in ("drug", "analyte", "finding", "label"):
-        fresh = [hit for hit in hits(reading, name) if not any(covered[hit.start : hit.end])]
-        for hit in fresh:
+    for name in ("concept", "drug", "analyte", "finding", "label"):
+        for hit in [hit for hit in hits(reading, name) if not any(covered[hit.start : hit.end])]:
             covered[hit.start : hit.end] = b"\x01" * (hit.end - hit.start)
-            found.append(Hit(hit.start, hit.end, f"{name}:{hit.key}"))
+            found.append(Hit(hit.start, hit.end, hit.key if name == "concept" else f"{name}:{hit.key}"))
     return sorted(found, key=lambda hit: hit.start)
 
 

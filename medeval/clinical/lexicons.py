@@ -15,6 +15,7 @@ from medeval.clinical.reading import Reading, read
 
 _ROW_NAME_BEFORE = re.compile(r"^$|[^\u4e00-\u9fff]|[血和及与的]")
 _ROW_NAME_AFTER = re.compile(r"\d|[(:≥≤<>↑↓、和及与,，]|为|偏|升高|降低|减低|增高|正常|均|过|\s|轻|略|稍|k|n")
+_LATIN = frozenset("abcdefghijklmnopqrstuvwxyz")
 PHRASE_FILES = ("urgency.yaml", "warmth.yaml", "style.yaml")
 
 
@@ -169,7 +170,10 @@ def _scan(reading: Reading) -> dict[str, tuple[Hit, ...]]:
     raw: dict[str, list[Hit]] = {}
     text, index = reading.text, _index()
     for start, pair in enumerate(map(add, text, text[1:] + " ")):
-        for word, entries in index.get(pair, ()):
+        candidates = index.get(pair)
+        if candidates is None or (start and pair[0] in _LATIN and text[start - 1] in _LATIN):  # inside a Latin word
+            continue
+        for word, entries in candidates:
             end = start + len(word)
             if text.startswith(word, start) and _whole_word(text, start, end):
                 for name, key in entries:

@@ -196,3 +196,11 @@ def test_the_simulated_reviewers_of_the_walk_through(
     ranking = services.reviewing.summary(review, "test").ranking
     assert [row.variant for row in ranking][:2] == ["zeta-origin", "omega-lora-22"]
     services.close()
+
+
+def test_earlier_turns_of_an_exported_example_are_read(tmp_path: Path) -> None:
+    row = {"instruction": "你是医生", "input": "两天", "output": "请就诊。", "history": HISTORIES["of the export"]}
+    (tmp_path / "train.jsonl").write_text(json.dumps(row, ensure_ascii=False), "utf-8")
+    data = read_data(tmp_path)
+    assert data.problems == ()
+    assert [m.text for m in data.train[0].messages] == ["你是医生", "头痛", "多久了？", "两天", "请就诊。"]

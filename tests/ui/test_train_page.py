@@ -155,6 +155,13 @@ def test_ticks_are_inside_and_few(low: float, high: float) -> None:
     assert all(low - 1e-9 <= tick <= high + 1e-9 for tick in found)
 
 
+@pytest.mark.parametrize(
+    ("value", "said"), [(0, "0"), (0.25, "0.25"), (1200, "1200"), (0.00025, "2.5e-4"), (3e-6, "3e-6"), (2e5, "2e5")]
+)
+def test_ticks_are_short(value: float, said: str) -> None:
+    assert plot.short(value) == said
+
+
 def test_thinning_keeps_the_mean_and_the_end() -> None:
     points = [(float(i), float(i % 7)) for i in range(1, 5201)]
     found = plot.thinned(points, 400)
