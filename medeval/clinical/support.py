@@ -41,7 +41,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Wanted:
-    """A statement's words as (key, weight, sign as in `Line`), its figures, and the weight of all."""
+    """A statement's words as (key, weight, sign as in `Line`), its figures, and the weight of all.
+
+    `full` are the weights without the question's discount; `half` is what contradiction is measured against, the mean
+    of both totals.
+    """
 
     words: tuple[tuple[str, float, int], ...]
     figures: tuple[Quantity, ...]
@@ -49,6 +53,8 @@ class Wanted:
     full: tuple[float, ...]
     stance: float
     denied: bool
+    keys: frozenset[str]
+    half: float
 
 
 @lru_cache(maxsize=512)
@@ -91,7 +97,8 @@ def wanted_of(statement: str, question: str) -> Wanted:
     words = tuple((key, weight, sign) for key, (weight, sign) in found.items())
     total = sum(weight for _, weight, _ in words) + FIGURE * len(figures)
     denied = any(sign == 2 for _, _, sign in words)
-    return Wanted(words, figures, total, tuple(full.values()), stance(reading.text), denied)
+    half = 0.5 * (total + sum(full.values()) + FIGURE * len(figures))
+    return Wanted(words, figures, total, tuple(full.values()), stance(reading.text), denied, frozenset(found), half)
 
 
 def _figure(line: Line, wanted: Quantity) -> float:
@@ -154,7 +161,7 @@ def _against(wanted: Wanted, line: Line, text: str) -> float:
     """How clearly a sentence that speaks of the same thing says the opposite."""
     shared = clash = 0.0
     get = line.words.get
-    excluded, stated = opposites(), {key for key, _, _ in wanted.words}
+    excluded, stated = opposites(), wanted.keys
     for (key, weight, _), full in zip(wanted.words, wanted.full, strict=True):
         value = 0.5 * (weight + full)
         if get(key, 0):
@@ -165,9 +172,8 @@ def _against(wanted: Wanted, line: Line, text: str) -> float:
         rival = [f for f in line.figures if figure.unit and f.unit == figure.unit and f.kind == figure.kind]
         if rival and not any(quantity_stated(f, figure) for f in line.figures):
             clash = max(clash, FIGURE)
-    total = 0.5 * (wanted.total + sum(wanted.full) + FIGURE * len(wanted.figures))
     if not shared:
         return 0.0
     other = stance(text)
     sides = max(0.0, -wanted.stance * other)
-    return min(1.0, (shared + clash) / total * max(sides, float(clash > 0)))
+    return min(1.0, (shared + clash) / wanted.half * max(sides, float(clash > 0)))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from medeval.adapters.variant import Adapter
 from medeval.errors import MedevalError, UsageError
+from medeval.fusion.report import JSON as REPORT
 from medeval.services import Services
 from medeval.services.adapters import Adapters
 from medeval.services.evaluating import make_room
@@ -70,7 +72,8 @@ class Board:
         known = self._read.get(job.id)
         if known is None or known[0] != key:
             folder = self.services.jobs.folder(job.id)
-            known = (key, work_of(job, order_from(folder.config), folder.events()[0]))
+            work = work_of(job, order_from(folder.config), folder.events()[0])
+            known = (key, work if work.result is not None else replace(work, result=left_by(work)))
             self._read[job.id] = known
         return known[1]
 
@@ -121,6 +124,18 @@ class Board:
         """Removes a job's record; the model stays."""
         self.services.jobs.delete(job_id)
         self._read.pop(job_id, None)
+
+
+def left_by(work: FuseWork) -> Mapping[str, Any] | None:
+    """The model that a job put in place before a later step (deploying) failed; None where there is none."""
+    if work.job.state != "failed" or not work.job.started:
+        return None
+    try:
+        report = json.loads((Path(work.order.out) / REPORT).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    mine = isinstance(report, dict) and report.get("ok") is True and str(report.get("created")) >= work.job.started
+    return {"ok": True, "path": work.order.out, "report": report} if mine else None
 
 
 def work_of(job: Job, order: FuseOrder, events: Sequence[Mapping[str, Any]]) -> FuseWork:

@@ -44,7 +44,9 @@ def _job(work: FuseWork, is_open: bool, commands: Sequence[Command], lang: Lang)
     )
     state = f'<span class="me-tr-state me-tr-{job.state}">{escape(_state(work, lang))}</span>'
     row = f'<div class="me-tr-row">{head}{state}{_doing(work, lang)}</div>'
-    error = "" if work.result is not None and is_open or not job.error else _error(job.error, lang)
+    # a proof that failed says so itself; what failed after a passed one (deploying) is said besides
+    said = is_open and work.result is not None and not work.result["ok"]
+    error = _error(job.error, lang) if job.error and not said else ""
     result = result_html(work, commands, lang) if is_open and work.result is not None else ""
     inner = f"{row}{_bar(work)}{step_html(work, lang)}{error}{result}"
     return f'<div class="me-tr-run" aria-current="{current}" data-state="{job.state}">{inner}</div>'
@@ -189,7 +191,9 @@ def _next(work: FuseWork, path: str, commands: Sequence[Command], lang: Lang) ->
         f' aria-label="{label}"><button type="button" data-do="column" data-job="{work.job.id}" data-tip="{tip}">'
         f"{escape(say('ad_column', lang))}</button></span>"
     )
-    opening = line_html(join(["medeval", "ui", "--base", path]), lang)
+    # MLX's quantised form is read by MLX alone
+    engine = ["--engine", "mlx"] if work.order.bits < 16 else []
+    opening = line_html(join(["medeval", "ui", "--base", path, *engine]), lang)
     return (
         f'<h4>{escape(say("ad_next", lang))}</h4><div class="me-ad-do">{column}</div>'
         f'<dl class="me-facts"><dt>{escape(say("ad_open_base", lang))}</dt><dd>{opening}</dd></dl>'

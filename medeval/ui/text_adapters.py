@@ -22,7 +22,7 @@ TEXT: dict[str, tuple[str, str]] = {
     "ad_dialect": ("格式", "Dialect"),
     "ad_lineage": ("由来", "Lineage"),
     "ad_size": ("大小", "Size"),
-    "ad_for_base": ("为此基础模型训练", "Trained on this base"),
+    "ad_for_base": ("为此基础模型", "For this base"),
     "ad_change": ("探测 Δlogit", "Probe Δlogit"),
     "ad_ok": ("✓ {matched}/{expected}", "✓ {matched}/{expected}"),
     "ad_ok_tip": (

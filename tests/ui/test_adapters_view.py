@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from medeval.services.fuse_checks import check_order, free_bytes, lmstudio_place
 from medeval.services.fusing import FuseOrder, Width
 from medeval.settings import ROOT, Settings
 from medeval.store.jobs import Job
-from medeval.ui.adapters_board import command_of, needed_bytes, work_of
+from medeval.ui.adapters_board import command_of, left_by, needed_bytes, work_of
 from medeval.ui.adapters_form import estimate_html, order_of
 from medeval.ui.adapters_jobs import jobs_html
 from medeval.ui.adapters_view import lineage_text, reason_text, table_html
@@ -193,6 +194,16 @@ def test_the_time_left_goes_by_the_step_at_work() -> None:
     assert work_of(job(), FuseOrder("v3"), events[:3]).seconds_left is None
     html = jobs_html([work], "j1", [], "", "en")
     assert "60 %" in html and "about 40 s left" in html and "&lt;x&gt;" in html and 'data-do="stop"' in html
+
+
+def test_a_model_whose_deploying_failed_is_still_shown(tmp_path: Path) -> None:
+    report = {"ok": True, "created": "2026-01-01T10:05:00+00:00"}
+    (tmp_path / "fuse_report.json").write_text(json.dumps(report))
+    failed = job(state="failed", started="2026-01-01T10:01:00+00:00", error="disk")
+    work = work_of(failed, FuseOrder("v3", out=str(tmp_path)), [])
+    assert left_by(work) == {"ok": True, "path": str(tmp_path), "report": report}
+    later = work_of(replace(failed, started="2026-01-01T11:00:00+00:00"), work.order, [])
+    assert left_by(later) is None and left_by(work_of(job(), work.order, [])) is None
 
 
 def test_a_failed_proof_is_said_and_offers_no_use() -> None:
