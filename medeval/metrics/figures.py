@@ -20,7 +20,7 @@ from medeval.clinical.units import convert, is_measurement
 
 Verdict = Literal["supported", "common", "usual", "unusual", "unlikely", "contradicted"]
 CREDIT: dict[Verdict, float] = {
-    "supported": 1.0, "common": 0.93, "usual": 0.87, "unusual": 0.7, "unlikely": 0.2, "contradicted": 0.0,
+    "supported": 1.0, "common": 0.98, "usual": 0.96, "unusual": 0.9, "unlikely": 0.2, "contradicted": 0.0,
 }  # fmt: skip
 NOTES: dict[Verdict, str] = {
     "supported": "与病例或指南一致 / agrees with the case or a guideline",
