@@ -112,8 +112,8 @@ def _mark_checks(checks: list[Check], marks: Marks) -> None:
 def numerical_precision(case: Case, text: str) -> Score:
     """Asked figures quoted (0.7) and further ones (0.3), halved per error, times up to 30 % for doubtful figures.
 
-    Where the case asks for none, the mean credit of the answer's figures: agreeing with case or guideline 1, usual 0.97,
-    unusual 0.9, implausible 0.2, contrary to the case 0.
+    Where the case asks for none, the mean credit of the answer's figures: agreeing with case or guideline 1, usual
+    0.97, unusual 0.9, implausible 0.2, contrary to the case 0.
     """
     reading = read(text)
     skip = echoes(case, reading)

@@ -117,7 +117,10 @@ TEXT: dict[str, tuple[str, str]] = {
         "内存放不下两份模型：本页的模型已暂时关闭，下次提问时重新加载。",
         "Memory does not hold the model twice: this page's was closed and is loaded again at the next question.",
     ),
-    "ad_no_variant": ("没有可融合的版本：先添加一个通过检验的适配器。", "No variant to fuse: add an adapter that passes."),
+    "ad_no_variant": (
+        "没有可融合的版本：先添加一个通过检验的适配器。",
+        "No variant to fuse: add an adapter that passes.",
+    ),
     # jobs
     "ad_jobs": ("融合任务", "Fuse jobs"),
     "ad_no_jobs": (
