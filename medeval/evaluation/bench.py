@@ -49,7 +49,7 @@ class Sizes:
     tokens: int = 64
     suite_tokens: int = 32
     cases: int = 16
-    repeats: int = 5
+    repeats: int = 9
 
 
 def run_bench(
