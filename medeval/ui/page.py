@@ -118,17 +118,18 @@ def _connect(
 
     def opening_again(kept: dict[str, str] | None, exchange_id: str) -> list[Any]:
         found = [gr.skip()] * 4 if exchange_id else opening(kept)
-        return [*found, gr.Timer(active=False)]
+        return [*found, gr.Timer(active=False), not exchange_id]
 
     relabelled = [memory, *fixed, *labels.widgets]
     place = [switch, shown, rail.picked, rail.box]
     # Measured: about one page in fifteen never sends its load event while its many parts mount; a late look mends that.
     late = gr.Timer(_LATE_SECONDS)
-    loaded = blocks.load(opening, [memory], place, **PRIVATE)
-    for opened in (loaded, late.tick(opening_again, [memory, shown], [*place, late], **PRIVATE)):
-        events.then_follow(opened)
-        named = opened.then(relabel, [switch, rail.picked, memory], relabelled, **PRIVATE)
-        named.then(watch, [switch, rail.variants], watched, concurrency_limit=None, **PRIVATE)
+    missed = gr.State(False)
+    events.then_follow(late.tick(opening_again, [memory, shown], [*place, late, missed], **PRIVATE), missed)
+    opened = blocks.load(opening, [memory], place, **PRIVATE)
+    events.then_follow(opened)
+    named = opened.then(relabel, [switch, rail.picked, memory], relabelled, **PRIVATE)
+    named.then(watch, [switch, rail.variants], watched, concurrency_limit=None, **PRIVATE)
     switched = switch.input(relabel, [switch, rail.picked, memory], relabelled, **PRIVATE)
     events.then_follow(switched)
     switched.then(watch, [switch, rail.variants], watched, concurrency_limit=None, **PRIVATE)
