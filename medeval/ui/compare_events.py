@@ -77,9 +77,11 @@ class CompareEvents:
         self, wanted: bool, exchange_id: str, lang: Lang, profile: str, request: gr.Request
     ) -> AsyncIterator[list[Any]]:
         """Streams the exchange where it is not streamed already."""
-        if wanted:
-            async for updates in self.follow(exchange_id, lang, profile, request):
-                yield updates
+        if not wanted:
+            yield [gr.skip()] * 9
+            return
+        async for updates in self.follow(exchange_id, lang, profile, request):
+            yield updates
 
     async def follow(
         self, exchange_id: str, lang: Lang, profile: str, request: gr.Request
