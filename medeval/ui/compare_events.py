@@ -64,24 +64,12 @@ class CompareEvents:
         saving = [shown, centre.save_name, centre.save_must_have, centre.save_must_not, self.wires.lang, rail.picked]
         centre.save.click(self.save, saving, [centre.saved, rail.chips], **PRIVATE)
 
-    def then_follow(self, event: Any, only_if: gr.State | None = None) -> Any:
-        """After `event`, paints the shown exchange until it is finished; not where `only_if` holds False."""
+    def then_follow(self, event: Any) -> Any:
+        """After `event`, paints the shown exchange until it is finished."""
         c, rail = self.tab.centre, self.tab.rail
         painted = [c.question, c.earlier, c.grid, c.table, c.receipt, c.exports, rail.ask, rail.stop, c.stop]
         asked = [self.tab.shown, self.wires.lang, rail.profile]
-        if only_if is not None:
-            return event.then(self.follow_if, [only_if, *asked], painted, **_UNLIMITED)
         return event.then(self.follow, asked, painted, **_UNLIMITED)
-
-    async def follow_if(
-        self, wanted: bool, exchange_id: str, lang: Lang, profile: str, request: gr.Request
-    ) -> AsyncIterator[list[Any]]:
-        """Streams the exchange where it is not streamed already."""
-        if not wanted:
-            yield [gr.skip()] * 9
-            return
-        async for updates in self.follow(exchange_id, lang, profile, request):
-            yield updates
 
     async def follow(
         self, exchange_id: str, lang: Lang, profile: str, request: gr.Request
