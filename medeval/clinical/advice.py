@@ -7,12 +7,17 @@ import re
 from functools import lru_cache
 
 from medeval.clinical.data_files import read_data
+from medeval.clinical.patterns import Pattern
 from medeval.clinical.reading import Reading, Span
 
 _CUSTOMARY = re.compile(
     r"无需(?:特殊|担心|过度|过于|紧张|住院|手术|要?治疗[，。]|干预|处理)|不(?:用|必|要|需要?)(?:过度|过于|太)?(?:担心|紧张|特殊)"
     r"|(?:没有|不能|不可以?)(?:有效|完全|单独|仅)|不能(?:及时|正常|按时|保证)|不会|尚不|如不|若不|不及时|未及时"
+    r"|避免(?:过|影响|因|对|造成|污染|破坏|干扰|引起|导致|损伤|延误|妨碍|耽误|在|与|使用|接触|长|剧)"
+    r"|(?:一般|通常|常规)[^，。]{0,6}不需要[^，。]{0,4}治疗|不需要[^，。]{0,4}治疗(?:的|即可|就)"
 )
+
+_WITH_AIM = re.compile(r"以(?:便|明确|确保|确定|评估|了解|判断|保持|获得|提高|改善|促进)|从而|有助于")
 
 
 def _any(words: str) -> str:
@@ -24,13 +29,13 @@ def _joined(pattern: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _patterns() -> tuple[tuple[re.Pattern[str], ...], tuple[re.Pattern[str], ...]]:
+def _patterns() -> tuple[tuple[Pattern, ...], tuple[Pattern, ...]]:
     data = read_data("advice.yaml")
     zh, en = data["chinese"], data["english"]
     near = r"[^，,。；;：:\n]"
     calm = r"[^，,。；;：:\n避防止减降少限不抗及立导增升提]"  # nothing that turns the advice round again
     chinese = (
-        rf"(?:{zh['against']}){near}{{0,4}}?(?:{_any(zh['good'])})",
+        rf"(?:{zh['against']})(?:(?!自[己行]|擅自|随意|盲目|乱){near}){{0,4}}?(?:{_any(zh['good'])})",
         rf"(?<![不无未勿可])(?:{zh['advising']}){calm}{{0,3}}(?:{_any(zh['harmful'])})",
         rf"(?:{zh['helping']}){near}{{0,6}}?(?:{zh['more']}){calm}{{0,8}}(?:{zh['bad_things']})",
         rf"(?:{zh['helping']}){near}{{0,6}}?(?:{zh['less']}){calm}{{0,8}}(?:{zh['good_things']})",
@@ -39,16 +44,37 @@ def _patterns() -> tuple[tuple[re.Pattern[str], ...], tuple[re.Pattern[str], ...
         rf"(?:{en['against'].strip()})[^,.;]{{0,18}}?\b(?:{_joined(en['good'])})",
         rf"(?:{en['advising'].strip()}) (?:{_joined(en['harmful'])})",
     )
-    return tuple(map(re.compile, chinese)), tuple(map(re.compile, english))
+    return tuple(map(Pattern, chinese)), tuple(map(Pattern, english))
+
+
+@lru_cache(maxsize=1)
+def _refusals() -> tuple[Pattern, Pattern]:
+    zh = read_data("advice.yaml")["chinese"]
+    refused = rf"(?<![您你也还都又就])(?:{zh['refusing']})[^，,。；;：:\n]{{0,6}}?(?:{zh['steps']})"
+    return Pattern(refused), Pattern(zh["reasons"])
+
+
+def _unreasoned(reading: Reading) -> list[Span]:
+    """Places that advise against a step of care in a sentence without reason, condition or alternative."""
+    refused, reason = _refusals()
+    found = []
+    for match in refused.finditer(reading.text):
+        sentence = reading.sentence_at(match.start())
+        left, right = reading.clause_at(match.start())
+        before, after = reading.clause_at(max(0, left - 2))[0], reading.clause_at(min(right + 1, sentence.end - 1))[1]
+        near = reading.text[max(before, sentence.start) : min(after, sentence.end)]
+        if not sentence.is_question and (_WITH_AIM.search(near) or not reason.search(near)):
+            found.append(match.span())
+    return found
 
 
 @lru_cache(maxsize=512)
 def odd_advice(reading: Reading) -> tuple[Span, ...]:
     """Places (evened-out text) that advise against what is always good or for what is always bad."""
     chinese, english = _patterns()
-    found: list[Span] = []
+    found: list[Span] = [] if reading.text.isascii() else _unreasoned(reading)
     for pattern in english if reading.text.isascii() else chinese:
         for match in pattern.finditer(reading.text):
             if not _CUSTOMARY.match(reading.text, match.start()):
                 found.append(match.span())
-    return tuple(sorted(found))
+    return tuple(sorted(dict.fromkeys(found)))

@@ -7,6 +7,7 @@ from functools import lru_cache
 from medeval.clinical.data_files import read_data
 from medeval.clinical.facts import Person
 from medeval.clinical.lexicons import hits
+from medeval.clinical.patterns import Pattern
 from medeval.clinical.reading import read
 
 
@@ -90,10 +91,10 @@ def child_limits() -> dict[str, ChildLimit]:
 
 
 @lru_cache(maxsize=1)
-def act_patterns() -> dict[str, re.Pattern[str]]:
+def act_patterns() -> dict[str, Pattern]:
     """Dangerous acts (stopping medicine, doubling a dose) by id."""
     acts = read_data("drugs.yaml")["acts"].items()
-    return {key: re.compile("|".join(f"(?:{p})" for p in entry["patterns"])) for key, entry in acts}
+    return {key: Pattern("|".join(f"(?:{p})" for p in entry["patterns"])) for key, entry in acts}
 
 
 @lru_cache(maxsize=512)

@@ -16,6 +16,7 @@ from medeval.clinical.permission import only_mentions
 from medeval.clinical.polarity import is_conditional, is_negated, is_quoted, negations
 from medeval.clinical.quantities import Quantity, quantities_of, quantity_stated
 from medeval.clinical.reading import Reading, Sentence, Span, read
+from medeval.clinical.words import opposites
 
 Placed = TypeVar("Placed", Hit, Quantity)
 ENOUGH = 0.7
@@ -33,7 +34,7 @@ _CJK_RUN = re.compile(r"[\u3400-\u9fff]+")
 _FILLER = re.compile(
     r"允许|询问|问清|核实|完全|范围|之?内|水平|结果|指标|数值|轻度|明显|略|稍|有点|处于|自行|擅自|随意|服用|口服|使用"
 )
-_ABSOLUTE = re.compile(r"肯定|一定|绝对|必须|必然")
+_ABSOLUTE = frozenset("肯定 一定 绝对 必须 必然".split())
 _FAMILIES = frozenset({"glucose", "transaminase"})  # a general name that stands for any of its tests
 _DIRECTIONS = frozenset({"high", "low", "normal"})
 
@@ -51,18 +52,38 @@ class Statement:
     words: tuple[str, ...]
 
     @cached_property
-    def weights(self) -> tuple[float, ...]:
-        """Weight of every leftover word: 2 for "肯定", "必须" and their like, else 1."""
-        return tuple(2.0 if _ABSOLUTE.search(word) else 1.0 for word in self.words)
+    def keys(self) -> frozenset[str]:
+        """The meanings, without order."""
+        return frozenset(self.meanings)
+
+    @cached_property
+    def leftover(self) -> frozenset[str]:
+        """The leftover words, without order."""
+        return frozenset(self.words)
+
+    @cached_property
+    def absolute(self) -> frozenset[str]:
+        """Leftover words such as "肯定" and "必须", which weigh 2; all others weigh 1."""
+        return self.leftover & _ABSOLUTE
 
     @cached_property
     def possible(self) -> float:
         """Weight of all parts together."""
-        return 2.0 * (len(self.meanings) + len(self.quantities) + bool(self.directions)) + sum(self.weights)
+        return 2.0 * (len(self.meanings) + len(self.quantities) + bool(self.directions)) + self.weight_of(self.leftover)
+
+    @cached_property
+    def rivals(self) -> dict[str, frozenset[str]]:
+        """Leftover words with those outside the statement that exclude them (左侧, 右侧)."""
+        known = opposites()
+        return {word: known[word] - self.leftover for word in self.words if word in known}
+
+    def weight_of(self, words: frozenset[str]) -> float:
+        """Weight of some of the leftover words."""
+        return float(len(words) + len(words & self.absolute))
 
     def bound(self, keys: frozenset[str]) -> float:
         """The largest share that a text with these meanings can reach."""
-        missing = sum(meaning not in keys for meaning in self.meanings)
+        missing = len(self.keys - keys)
         return (self.possible - 2.0 * missing) / self.possible if self.possible else 0.0
 
     @property
@@ -87,6 +108,7 @@ def _meanings(reading: Reading) -> list[Hit]:
     return sorted(found, key=lambda hit: hit.start)
 
 
+@lru_cache(maxsize=8192)
 def _stem(word: str) -> str:
     for ending in ("ations", "ation", "ings", "ing", "ies", "es", "ed", "s", "ly"):
         if word.endswith(ending) and len(word) - len(ending) >= 4:
@@ -215,17 +237,17 @@ def _window(reading: Reading, start: int, end: int) -> Window:
     return Window(Sentence(start, end, text), inside, frozenset(h.key for h in inside), quantities, directions)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _all_meanings(reading: Reading) -> tuple[Hit, ...]:
     return tuple(_meanings(reading))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _all_keys(reading: Reading) -> frozenset[str]:
     return frozenset(hit.key for hit in _all_meanings(reading))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _windows(reading: Reading, short: bool) -> tuple[Window, ...]:
     """Clauses for short statements (a direction must stand beside its test), else sentences."""
     spans = reading.clauses if short else [(sentence.start, sentence.end) for sentence in reading.sentences]
@@ -236,16 +258,14 @@ def _score(statement: Statement, window: Window) -> float:
     """Share of the statement's parts found in the window: meanings, figures and direction weigh 2, words 1."""
     if statement.bound(window.keys) < ENOUGH:
         return 0.0
-    got = 2.0 * sum(meaning in window.keys for meaning in statement.meanings)
+    got = 2.0 * len(statement.keys & window.keys)
     got += 2.0 * bool(statement.directions & window.directions)
     if statement.quantities:
         substance = _substance(statement)
         got += 2.0 * sum(any(quantity_stated(w, q, substance) for q in window.quantities) for w in statement.quantities)
-    if (got + sum(statement.weights)) / statement.possible < ENOUGH:
+    if (got + statement.weight_of(statement.leftover)) / statement.possible < ENOUGH:
         return 0.0
-    for word, weight in zip(statement.words, statement.weights, strict=True):
-        got += weight * (word in window.words)
-    return got / statement.possible
+    return (got + statement.weight_of(statement.leftover & window.words)) / statement.possible
 
 
 def entails(
@@ -267,12 +287,13 @@ def entails(
     if statement.bound(_all_keys(reading)) < ENOUGH:
         return None
     for window in _windows(reading, statement.is_short):
-        score = _score(statement, window)
-        matched = [hit for hit in window.hits if hit.key in statement.meanings] if score else []
-        span = (matched[0].start, matched[-1].end) if matched else (window.sentence.start, window.sentence.end)
-        if score < (ENOUGH_STRICT if strict else ENOUGH) or not _stands(reading, span[0], span[1], skip, conditional):
+        if _score(statement, window) < (ENOUGH_STRICT if strict else ENOUGH):
             continue
-        if statement.quantities and not _figures_agree(statement, window):
+        matched = [hit for hit in window.hits if hit.key in statement.keys]
+        span = (matched[0].start, matched[-1].end) if matched else (window.sentence.start, window.sentence.end)
+        if not _stands(reading, span[0], span[1], skip, conditional):
+            continue
+        if _turned(statement, window) or (statement.quantities and not _figures_agree(statement, window)):
             continue
         anchor = _anchor(matched)
         negated = is_negated(reading, anchor.start, anchor.end) if anchor else is_negated(reading, *span)
@@ -291,6 +312,12 @@ def _anchor(matched: list[Hit]) -> Hit | None:
     """The meaning whose polarity decides: stopping a drug (its verb negates the drug's name), else the last one."""
     stopping = [hit for hit in matched if hit.key == "stop_drug"]
     return stopping[0] if stopping else matched[-1] if matched else None
+
+
+def _turned(statement: Statement, window: Window) -> bool:
+    """Whether the window holds the opposite of one of the statement's words in its place."""
+    said = window.words
+    return any(word not in said and not others.isdisjoint(said) for word, others in statement.rivals.items())
 
 
 def _figures_agree(statement: Statement, window: Window) -> bool:

@@ -2,13 +2,14 @@
 
 import re
 
+from medeval.clinical.patterns import Pattern
 from medeval.clinical.reading import Reading, Span
 
 _PERMISSIVE = re.compile(
     r"(?:您|你|患者|孩子|孕妇)?(?:可以|可(?=[吃喝服用])|能(?=[吃喝服用停])|允许|宜|建议|推荐|应该?|必须"
     r"|you can|you may|can |may )"
 )
-_PERMITS = re.compile(
+_PERMITS = Pattern(
     r"可以|可(?=[吃喝服用])|能够?|允许|没关系|没事|无妨|不妨|建议|推荐|应|宜|放心|尽管|就行|即可|必须|需要?|请|给予|先|再"
     r"|\b(?:can|may|should|fine|ok|okay|safe|recommend\w*|take|use|give)\b"
 )

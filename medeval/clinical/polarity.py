@@ -7,12 +7,13 @@ import re
 from functools import lru_cache
 from typing import Literal
 
+from medeval.clinical.patterns import Pattern
 from medeval.clinical.reading import Reading
 
 Mood = Literal["affirmed", "negated", "hypothetical", "question", "quoted"]
 
 # Words that hold a negating character without negating, blanked before cues are looked for.
-_INNOCENT = re.compile(
+_INNOCENT = Pattern(
     r"有无|不仅|不但|不光|不只|不管|不论|无论|不排除|不除外|不能(?:完全)?排除|不能除外|不(?:能|容|可|要|应)(?:忽视|忽略|轻视|掉以轻心|大意)"
     r"|不一定|不同|不适|不舒服|不良|不足|不久|不断|不妨|不错|不少|不稳|不明|不安|不佳|不规律|不耐受|不得不|不客气|不全|不清"
     r"|不超过|不低于|不高于|不少于|不大于|不小于|不(?:必|用|要)(?:过于|过度|太)?(?:担心|紧张|害怕|着急|焦虑|惊慌|恐慌|担忧)"
@@ -21,12 +22,12 @@ _INNOCENT = re.compile(
     r"|不是没有|不得超过|不能超过|不可超过|不要超过|不应超过|不宜超过|不然"
     r"|not only|no doubt|can(?:no|')t (?:rule out|exclude)|not rule out|no matter|no more than|not exceed|not yet clear"
 )
-_NEGATION = re.compile(
+_NEGATION = Pattern(
     r"并不|并非|不|没有?|无(?!线)|未|勿|别|避免|禁|忌|停(?!止使用时)|排除|否认|缺乏|而非|非(?=[\u4e00-\u9fff])"
     r"|\b(?:not|no|without|never|avoid(?:ing|ed|s)?|don't|doesn't|isn't|aren't|cannot|can't|shouldn't|won't|denies|nor|neither"
     r"|negative for|rather than|instead of|rules? out|ruled out|stop|against|unlikely)\b"
 )
-_BREAK = re.compile(
+_BREAK = Pattern(
     r"(?<![不未没])(?<!不可能)会|(?<!不会)(?<!不)(?:导致|引起)|可致|但|而是|却|不过|反而|然而|就是|(?<![不无没未需])(?:应该|应当|应|建议|请|务必|必须)|(?<![不无未没])需要?|\bbut\b|\bhowever\b|\bplease\b"
 )
 _NEGATED_AFTER = re.compile(
@@ -35,7 +36,7 @@ _NEGATED_AFTER = re.compile(
     r"|is ruled out|(?:is|are) (?:unlikely|contraindicated|not)"
     r"|should (?:not|be avoided))"
 )
-_CONDITION = re.compile(
+_CONDITION = Pattern(
     r"如果|若(?!干)|假如|倘若|要是|一旦|万一|除非|如(?=出现|有|发|伴|症|持续|血|体|疼|胸|再|仍|超|高|不|您|你|合并|头|呼|病|伴|反复)"
     r"|当[^，。]{0,20}?时|(?<![^，,。；;\n、:\s旦若如当仍再时或后])出现[^。]{0,40}?(?:时|的话|应|请|需|立即|及时|马上|尽快|拨打|则|就医)|(?:发现|遇到|伴有)[^，。]{0,20}?时|的话"
     r"|(?:以下|下列|上述)(?:任何|任一)?(?:情况|症状|表现|信号)|(?:加重|恶化|不缓解|不退|没有好转|不好转)(?:时|者|[,，]|请|应|需|要|立即|及时|尽快|则)"
@@ -48,7 +49,7 @@ _PREVENTION = re.compile(
     r"|prevent(?:ing)?|risk of|lead to|develop(?:ing)?)"
     r"[^，。;]{0,6}$"
 )
-_BELIEVING = re.compile(r"(?:您|你|患者|病人)(?:自己)?(?:担心|怀疑|觉得|认为|以为|问)(?!的)|you (?:asked|worry|think)")
+_BELIEVING = Pattern(r"(?:您|你|患者|病人)(?:自己)?(?:担心|怀疑|觉得|认为|以为|问)(?!的)|you (?:asked|worry|think)")
 _REPORTING = re.compile(
     r"(?:您|你|患者|病人)(?:所)?(?:说|提到|提及|描述)的?[^，,]{0,4}$|you (?:said|mentioned)[^,]{0,12}$"
 )
@@ -80,7 +81,7 @@ def cues(text: str) -> tuple[list[int], list[int]]:
     return negating, [match.start() for match in _BREAK.finditer(blanked)]
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=2048)
 def is_negated(reading: Reading, start: int, end: int) -> bool:
     """Whether the mention `start:end` stands in the reach of a negating word of its clause."""
     left, right = _clause_bounds(reading, start)
@@ -92,7 +93,7 @@ def is_negated(reading: Reading, start: int, end: int) -> bool:
     return bool(_NEGATED_AFTER.match(_blanked(reading.text[end:right]))) and not count
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=2048)
 def is_conditional(reading: Reading, start: int, end: int) -> bool:
     """Whether the sentence makes the mention depend on something ("如果…", "出现…时", "if …")."""
     sentence = reading.sentence_at(start)
@@ -108,7 +109,7 @@ def is_prevention(reading: Reading, start: int) -> bool:
     return bool(_PREVENTION.search(reading.text, max(0, start - 14), start))
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=2048)
 def is_quoted(reading: Reading, start: int, end: int) -> bool:
     """Whether the words are the patient's own, repeated."""
     left, _ = _clause_bounds(reading, start)
@@ -119,7 +120,7 @@ def is_quoted(reading: Reading, start: int, end: int) -> bool:
     return any(match.start() < start and end < match.end() for match in quotes)
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=2048)
 def mood(reading: Reading, start: int, end: int) -> Mood:
     """How the mention `start:end` of `reading.text` is meant."""
     if reading.sentence_at(start).is_question:

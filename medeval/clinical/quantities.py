@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+from medeval.clinical.patterns import Pattern
 from medeval.clinical.reading import Reading, read
 from medeval.clinical.units import UNIT_PATTERN, canonical, convert, is_measurement
 from medeval.errors import UsageError
@@ -39,7 +40,7 @@ class Quantity:
 
 _COMPARATORS: tuple[tuple[Comparator, str], ...] = (
     ("≥", r"≥|>=|=>|大于(?:或)?等于|不低于|不少于|不小于|至少|达到或超过|at least|no less than"),
-    ("≤", r"≤|<=|=<|小于(?:或)?等于|不超过|不高于|不大于|不多于|至多|最多|不得超过|at most|no more than|up to"),
+    ("≤", r"≤|<=|=<|小于(?:或)?等于|不(?:[得能可要应宜]|可以)?超过|不[高大多]于|[至最]多|at most|no more than|up to"),
     (">", r">|大于|超过|高于|多于|over|above|more than|greater than|higher than|exceeds?|exceeding"),
     ("<", r"<|小于|低于|少于|不足|不到|未达|below|under|less than|lower than"),
     ("≈", r"≈|约为?|大约|左右|将近|about|around|approximately"),
@@ -54,10 +55,12 @@ _TAIL = "|".join(f"(?P<a{i}>{pattern})" for i, (_, pattern) in enumerate(_AFTER)
 _N = r"\d+(?:\.\d+)?"
 _TO = r"\s?(?:-|~|至|到|\bto\b)\s?"
 _PLAIN = r"(?<![\d.^a-z])(?<![a-z]-)(?<!第)(?<!grade )(?<!stage )(?<!type )"
+# A pressure with a digit too many is still a pressure, and a wrong one.
+_SLIPPED_FIRST, _SLIPPED_LAST = r"\d{4}(?=\s?/\s?\d{2,4}\s?mm\s?hg)", r"\d{4}(?=\s?mm\s?hg)"
 _QUANTITY = re.compile(
     rf"{_PLAIN}(?:"
-    rf"(?P<s1>\d{{2,3}}(?:\.\d)?)(?:{_TO}(?P<s2>\d{{2,3}}))?\s?(?:mm\s?hg\s?)?(?:/|\bover\b)\s?"
-    rf"(?P<d1>\d{{2,3}}(?:\.\d)?)(?:{_TO}(?P<d2>\d{{2,3}}))?(?!\d|\.\d)"
+    rf"(?P<s1>\d{{2,3}}(?:\.\d)?|{_SLIPPED_FIRST})(?:{_TO}(?P<s2>\d{{2,3}}))?\s?(?:mm\s?hg\s?)?(?:/|\bover\b)\s?"
+    rf"(?P<d1>\d{{2,3}}(?:\.\d)?|{_SLIPPED_LAST})(?:{_TO}(?P<d2>\d{{2,3}}))?(?!\d|\.\d)"
     rf"|(?P<deg>\d{{2}})度(?P<tenth>\d)(?!\d)"
     rf"|(?P<low>{_N})\s?(?P<lu>{UNIT_PATTERN})?{_TO}(?:<|≤)?(?P<high>{_N})(?![\d])"
     rf"|(?P<v>{_N})(?![\d])"
@@ -69,7 +72,7 @@ _COMPARATOR_REACH = 14
 _NOT_AFTER = re.compile(r"级|型|期(?!间)|类|号|楼|版|[a-z]{2,}\d|项|点(?!\d)|、(?=[^\d])|[.)](?!\d)|°?高血压")
 _LIST_BEFORE = re.compile(r"(?:^|[\n。；;:，,(!?]|\s)\(?$")
 _LIST_LOOSE = re.compile(r"\)(?=[\u4e00-\u9fff])")
-_DATE = re.compile(r"(?:19|20)\d\d[-/.年]\d{1,2}[-/.月]\d{1,2}日?|\d{1,2}月\d{1,2}日")
+_DATE = Pattern(r"(?:19|20)\d\d[-/.年]\d{1,2}[-/.月]\d{1,2}日?|\d{1,2}月\d{1,2}日")
 _LIST_AFTER = re.compile(r"[.、)](?!\d)")
 _PHONE_BEFORE = re.compile(r"(?:拨打?|拨通|电话|热线|呼叫|致电|联系|打|叫|call|dial|hotline|number)[^\d，。；]{0,8}$")
 _PHONE_AFTER = re.compile(r"(?:急救|急诊|电话|热线|救护|或|/)?.{0,3}(?:电话|热线|急救|救护|hotline)")

@@ -8,15 +8,17 @@ import re
 from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import pairwise
 
 from medeval.clinical.data_files import read_data
 from medeval.clinical.numerals import PATTERN as NUMERAL
 from medeval.clinical.numerals import arabic
+from medeval.clinical.patterns import Pattern
 
 Span = tuple[int, int]
 
 _CJK = r"\u3400-\u9fff，。；、！？：（）【】℃"
-_SPECIAL = re.compile(
+_SPECIAL = Pattern(
     r"\*\*|__|`+|\\(?=[~*_#.()\[\]<>+=|-])|[\u200b-\u200f\u2060\ufeff]|^#+[ \t]*"  # marks that carry no meaning
     r"|(?<=\d),(?=\d{3}(?!\d))"  # thousands
     rf"|[ \t\u3000\u00a0]+(?=[{_CJK}])|(?<=[{_CJK}])[ \t\u3000\u00a0]+"
@@ -29,8 +31,9 @@ _WORDS |= {"㎎": "mg", "㎍": "ug", "㎏": "kg", "㎖": "ml", "㎜": "mm"}
 _SUPER = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 _THINK = re.compile(r"<think>(.*?)(</think>|\Z)", re.DOTALL | re.IGNORECASE)
 _BARE_CLOSE = re.compile(r"\A(.*?)</think>", re.DOTALL | re.IGNORECASE)
-_SENTENCE = re.compile(
-    r"[^。！!？?；;\n]*?(?:[。！!？?；;\n]|\.(?=\s|\Z)|(?<=[\u3400-\u9fff)”])\.(?!\d)|(?<!\d)\.(?=[\u3400-\u9fff])|(?<=[a-z]{3})\.(?=[a-z]{3})|\Z)"
+_SENTENCE_END = re.compile(  # the point first, so that Python's engine leaps from one to the next
+    r"[。！!？?；;\n]"
+    r"|\.(?:(?=\s|\Z)|(?<=[\u3400-\u9fff)”]\.)(?!\d)|(?<!\d\.)(?=[\u3400-\u9fff])|(?<=[a-z]{3}\.)(?=[a-z]{3}))"
 )
 _STOP = re.compile(r"[，,。;；!?！？\n]")
 _PIECE = re.compile(r"[，,、。；;\s|]+")
@@ -49,6 +52,7 @@ def _one_to_one() -> dict[int, str]:
     table |= {0x3000: " ", 0xA0: " ", ord("º"): "°", ord("˚"): "°"}
     table |= {upper: chr(upper + 32) for upper in range(65, 91)}
     table |= {0xFF21 + i: chr(0x61 + i) for i in range(26)}
+    table |= dict.fromkeys(range(0xD800, 0xE000), "\ufffd")  # half a character: no word list can be asked about it
     script = read_data("traditional.yaml")
     pairs = zip("".join(script["traditional"].split()), "".join(script["simplified"].split()), strict=True)
     return table | {ord(old): new for old, new in pairs}
@@ -90,8 +94,9 @@ class Reading:
     @cached_property
     def sentences(self) -> tuple[Sentence, ...]:
         """Sentences in order, without blank ones; a decimal point ends none."""
-        found = (Sentence(m.start(), m.end(), m.group()) for m in _SENTENCE.finditer(self.text) if m.group().strip())
-        return tuple(found)
+        ends = [0, *(m.end() for m in _SENTENCE_END.finditer(self.text)), len(self.text)]
+        found = (Sentence(start, end, self.text[start:end]) for start, end in pairwise(ends))
+        return tuple(sentence for sentence in found if sentence.text.strip())
 
     @cached_property
     def _sentence_of(self) -> list[int]:

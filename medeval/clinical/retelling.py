@@ -8,9 +8,10 @@ from functools import lru_cache
 from medeval.clinical.reading import Reading, Span
 from medeval.clinical.words import Word, opposites, words_of
 
-ENOUGH_WORDS, ALIKE = 3, 0.65
+ENOUGH_WORDS, ALIKE, SAME_FINDING = 3, 0.6, 0.8
 _CLAUSE = re.compile(r"[^，,。；;：:！!？?\n、（）()]+")
 
+_TURNING = re.compile(r"[未无不没非可见有闻触及呈示]")  # say whether, not what
 _HEADING = re.compile(r"(?:分析|诊断依据|鉴别诊断|辅助检查|体格检查|阳性体征)")
 
 
@@ -35,7 +36,7 @@ def _clauses(reading: Reading) -> list[_Clause]:
     found = []
     for match in _CLAUSE.finditer(reading.text):
         inside = words[bisect_left(starts, match.start()) : bisect_left(starts, match.end())]
-        keys = {word.key: word for word in inside if not word.key.startswith("#")}
+        keys = {w.key: w for w in inside if not (w.key[0] == "#" or len(w.key) == 2 and _TURNING.search(w.key))}
         if len(keys) >= ENOUGH_WORDS and not _HEADING.search(match.group()):
             found.append(_Clause(match.span(), keys, any(word.denied for word in inside)))
     return found
@@ -81,7 +82,8 @@ def retold(answer: Reading, report: Reading) -> tuple[Retold, ...]:
     found = []
     for clause in _clauses(answer):
         near = {index for key in clause.keys for index in places.get(key, ())}
-        same = [clauses[index] for index in near if _alike(clause, clauses[index]) >= ALIKE]
-        if same:
-            found.append(Retold(clause.span, any(_agree(clause, other) for other in same)))
+        alike = {index: share for index in near if (share := _alike(clause, clauses[index])) >= ALIKE}
+        right = any(_agree(clause, clauses[index]) for index in alike)
+        if right or any(share >= SAME_FINDING for share in alike.values()):
+            found.append(Retold(clause.span, right))
     return tuple(found)

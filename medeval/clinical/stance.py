@@ -7,27 +7,26 @@ import re
 from functools import lru_cache
 
 from medeval.clinical.data_files import read_data
+from medeval.clinical.patterns import Pattern
 
-_SIDE_CLAUSE = re.compile(
+_SIDE_CLAUSE = Pattern(
     r"\b(?:if|when|whenever|unless|in cases? (?:of|where)|who|whom|whose|which"
     r"|that (?:do|does|did|can|is|are|has|have)\b)\b[^,.;:]*"
     r"|(?:如果|若|一旦|当)[^，,。；;]*|\bnot (?:only|all|just|yet|necessarily)\b|\bno (?:more|less|doubt|matter)\b"
 )
-_TURN = re.compile(
-    r"\b(?:not|no|never|cannot|can't|don't|doesn't|isn't|aren't|won't|shouldn't|without|neither|nor|n't)\b"
-)
-_TURN_ZH = re.compile(r"不(?!良|适|同|足|仅|断|但|明|稳|规)|没有|未|无(?!症)|非(?!处方|甾)|勿|别(?!是)")
+_TURN = Pattern(r"\b(?:not|no|never|cannot|can't|don't|doesn't|isn't|aren't|won't|shouldn't|without|neither|nor|n't)\b")
+_TURN_ZH = Pattern(r"不(?!良|适|同|足|仅|断|但|明|稳|规)|没有|未|无(?!症)|非(?!处方|甾)|勿|别(?!是)")
 _REACH = 40
 _REACH_ZH = 8
 
 
 @lru_cache(maxsize=1)
-def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
+def _patterns() -> tuple[Pattern, Pattern]:
     data = read_data("words.yaml")["stance"]
 
-    def pattern(words: list[str]) -> re.Pattern[str]:
+    def pattern(words: list[str]) -> Pattern:
         parts = [rf"\b{re.escape(w)}" if w.isascii() else re.escape(w) for w in sorted(words, key=len, reverse=True)]
-        return re.compile("|".join(parts))
+        return Pattern("|".join(parts))
 
     return pattern(data["for"]), pattern(data["against"])
 
@@ -35,7 +34,7 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
 @lru_cache(maxsize=8192)
 def stance(text: str) -> float:
     """From -1 (against) to 1 (for) of an evened-out sentence; 0 where it takes no side."""
-    main = _SIDE_CLAUSE.sub(" ", text)
+    main = _SIDE_CLAUSE.sub(lambda _: " ", text)
     favour, against = _patterns()
     latin = main.isascii()
     turns = [m.end() for m in (_TURN if latin else _TURN_ZH).finditer(main)]

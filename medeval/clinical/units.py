@@ -7,12 +7,14 @@ MASS_PER_MMOL: dict[str, float] = {
     "cholesterol": 38.67,
     "triglyceride": 88.57,
     "calcium": 4.008,
+    "urea_nitrogen": 2.801,  # as nitrogen, 28.01 g/mol
 }
 UMOL_PER_MG: dict[str, float] = {"creatinine": 88.4, "uric_acid": 59.48, "bilirubin": 17.1}
 MMHG_PER_KPA = 7.50062
 
 SPELLINGS: tuple[tuple[str, str], ...] = (
-    ("mmHg", r"mm\s?hg|毫米汞柱|毫米水银柱|毫米汞"),
+    ("mmHg", r"mm\s?/?\s?hg|毫米汞柱|毫米水银柱|毫米汞"),
+    ("cmH2O", r"cm\s?h2o|厘米水柱"),
     ("kPa", r"kpa|千帕"),
     ("mmol/mol", r"mmol\s?/\s?mol"),
     ("mmol/L", r"m?mmol\s?/\s?l(?![a-z])|mmol[·.]?l-1|毫摩尔?(?:每|/)升|毫摩尔?"),
@@ -24,31 +26,42 @@ SPELLINGS: tuple[tuple[str, str], ...] = (
     ("10^9/L", r"[x×*]?\s?(?:10[\^*e]?9|e9)\s?/\s?l|k/ul|[x×*]?\s?10\^3/ul"),
     ("mg/L", r"mg\s?/\s?l(?![a-z])|毫克(?:每|/)升"),
     ("ug/L", r"ug\s?/\s?l(?![a-z])|ng\s?/\s?ml"),
-    ("pg/mL", r"pg\s?/\s?ml"),
+    ("pg/mL", r"pg\s?/\s?ml|ng\s?/\s?l(?![a-z])"),
+    ("ug/dL", r"ug\s?/\s?dl"),
+    ("ng/dL", r"ng\s?/\s?dl"),
+    ("nmol/L", r"nmol\s?/\s?l(?![a-z])"),
+    ("pmol/L", r"pmol\s?/\s?l(?![a-z])"),
+    ("mg/g", r"mg\s?/\s?g(?![a-z])"),
+    ("U/mL", r"i?u\s?/\s?ml|ku\s?/\s?l(?![a-z])"),
     ("g/dL", r"g\s?/\s?dl"),
     ("mIU/L", r"[mu]iu\s?/\s?m?l|mu\s?/\s?l"),
     ("U/L", r"i?u\s?/\s?l(?![a-z])|单位(?:每|/)升"),
     ("mg/kg", r"mg\s?/\s?kg|毫克/(?:公斤|千克)"),
+    ("ug/kg", r"ug\s?/\s?kg|微克/(?:公斤|千克)"),
+    ("g/kg", r"g\s?/\s?kg|克/(?:公斤|千克)"),
     ("kg/m2", r"kg\s?/\s?m(?:\^?2|²)"),
     ("g/day", r"(?:g|克)\s?/\s?(?:d(?![a-z])|day|天|日)"),
     ("g/L", r"g\s?/\s?l(?![a-z])|克(?:每|/)升"),
     ("mL/min", r"ml\s?/\s?min(?:\s?/\s?1\.73\s?m(?:\^?2|²)?)?"),
     ("/min", r"次\s?/\s?(?:分钟?|min)|次每分钟?|bpm|beats per minute|/\s?min(?:ute)?"),
+    ("/hour", r"次\s?/\s?(?:小时|h(?![a-z]))|per hour"),
+    ("/second", r"次\s?/\s?(?:秒|s(?![a-z]))"),
     ("times/day", r"次\s?/\s?(?:日|天|d(?![a-z]))|times? (?:a|per) day"),
     ("times/week", r"次\s?/\s?周|times? (?:a|per) week"),
     ("℃", r"℃|°\s?c(?![a-z])|摄氏度|degrees? c(?:elsius)?|度(?!数|以上高|糖)"),
     ("℉", r"℉|°\s?f(?![a-z])|华氏度|degrees? f(?:ahrenheit)?"),
-    ("‰", r"‰"),
+    ("‰", r"‰|per mille"),
     ("%", r"%|percent|个百分点"),
     ("fL", r"fl(?![a-z])"),
     ("pg", r"pg(?![a-z/])"),
     ("mm/h", r"mm\s?/\s?h"),
+    ("second", r"秒钟?|seconds?(?![a-z])|secs?(?![a-z])"),
     ("minute", r"分钟|minutes?|mins?(?![a-z])"),
     ("hour", r"个?小时|hours?|hrs?(?![a-z])|h(?![a-z])"),
     ("week", r"个?星期|周(?!围|岁|身|末|期|边)|weeks?"),
     ("month", r"个月|月(?=余|龄|前|后|内|以上|以下|大)|months?"),
     ("day", r"天|日(?!本|常|间)|days?"),
-    ("age", r"周?岁|years? old|year-old"),
+    ("age", r"周?岁|years? old|year-old|years? of age"),
     ("year", r"年|years?"),
     ("ug", r"ug(?![a-z/])|mcg|微克"),
     ("mg", r"mg(?![a-z/])|毫克"),
@@ -61,25 +74,44 @@ SPELLINGS: tuple[tuple[str, str], ...] = (
     ("times", r"次|times?(?![a-z])"),
     ("dose", r"片|粒|袋|支|颗|丸|tablets?|capsules?|滴"),
     ("box", r"盒|瓶|箱"),
+    ("m", r"m(?![a-z0-9/^²³])|米(?![饭粥粉糊油汤酒面饼黄高])"),
+    ("10^4IU", r"万\s?(?:i?u(?![a-z/])|国际单位|单位)"),
+    ("IU", r"i?u(?![a-z.]|\s?/\s?(?:m?l|k?g))|国际单位|单位(?!时间|面积|体积)"),
+    ("pound", r"pounds?|lbs?(?![a-z])"),
+    ("ounce", r"ounces?|oz(?![a-z])"),
+    ("inch", r"inch(?:es)?|英寸"),
+    ("foot", r"feet|foot|英尺"),
     ("mol/L", r"mol\s?/\s?l(?![a-z])"),
     ("mL/h", r"ml\s?/\s?h(?![a-z])"),
-    ("kcal", r"kcal|千卡|大卡"),
+    ("kcal", r"kcal|千卡|大卡|calories"),
+    ("kJ", r"kj(?![a-z])|千焦|kilojoules?"),
     ("step", r"步"),
 )
 UNIT_PATTERN = "(?:" + "|".join(f"(?:{pattern})" for _, pattern in SPELLINGS) + ")"
 _EACH = [(name, re.compile(pattern)) for name, pattern in SPELLINGS]
 _KNOWN: dict[str, str] = {"月": "month"}  # its pattern looks at what follows
 
-TIME_UNITS = frozenset({"minute", "hour", "day", "week", "month", "year", "age"})
-COUNT_UNITS = frozenset({"times", "times/day", "times/week", "dose", "step", "kcal", "box"})
-DOSE_UNITS = frozenset({"mg", "g", "ug", "mL", "mg/kg", "g/day", "dose"})
-SIZE_UNITS = frozenset({"cm", "mm", "kg", "L"})
+TIME_UNITS = frozenset({"second", "minute", "hour", "day", "week", "month", "year", "age"})
+COUNT_UNITS = frozenset({"times", "times/day", "times/week", "dose", "step", "kcal", "kJ", "box"})
+DOSE_UNITS = frozenset({"mg", "g", "ug", "mL", "mg/kg", "ug/kg", "g/kg", "g/day", "dose", "IU", "10^4IU"})
+SIZE_UNITS = frozenset({"cm", "mm", "m", "kg", "L", "pound", "ounce", "inch", "foot"})
 
 _FACTORS: dict[tuple[str, str], float] = {
     ("g/L", "g/dL"): 0.1, ("g/dL", "g/L"): 10.0, ("kPa", "mmHg"): MMHG_PER_KPA, ("mmHg", "kPa"): 1 / MMHG_PER_KPA,
     ("g", "mg"): 1000.0, ("mg", "g"): 0.001, ("ug", "mg"): 0.001, ("mg", "ug"): 1000.0,
     ("mmol/L", "umol/L"): 1000.0, ("umol/L", "mmol/L"): 0.001, ("week", "day"): 7.0, ("day", "week"): 1 / 7,
     ("hour", "minute"): 60.0, ("minute", "hour"): 1 / 60, ("day", "hour"): 24.0, ("hour", "day"): 1 / 24,
+    ("10^4IU", "IU"): 1e4, ("IU", "10^4IU"): 1e-4, ("minute", "second"): 60.0, ("second", "minute"): 1 / 60,
+    ("m", "cm"): 100.0, ("cm", "m"): 0.01, ("inch", "cm"): 2.54, ("cm", "inch"): 1 / 2.54, ("pound", "kg"): 0.4536,
+    ("kg", "pound"): 2.2046, ("kcal", "kJ"): 4.184, ("kJ", "kcal"): 1 / 4.184, ("mg", "kg"): 1e-6, ("kg", "g"): 1000.0,
+    ("g", "kg"): 0.001, ("month", "week"): 4.348, ("week", "month"): 0.23, ("month", "day"): 30.44,
+    ("day", "month"): 1 / 30.44, ("year", "day"): 365.25, ("day", "year"): 1 / 365.25, ("year", "week"): 52.18,
+    ("week", "year"): 1 / 52.18, ("week", "hour"): 168.0, ("hour", "week"): 1 / 168, ("nmol/L", "pmol/L"): 1000.0,
+    ("pmol/L", "nmol/L"): 0.001, ("ug/L", "pg/mL"): 1000.0, ("pg/mL", "ug/L"): 0.001, ("mg/L", "ug/L"): 1000.0,
+    ("ug/L", "mg/L"): 0.001, ("mg/dL", "mg/L"): 10.0, ("mg/L", "mg/dL"): 0.1, ("g/L", "mg/L"): 1000.0,
+    ("mg/L", "g/L"): 0.001, ("g/L", "mg/dL"): 100.0, ("mg/dL", "g/L"): 0.01, ("g/dL", "mg/dL"): 1000.0,
+    ("ug/dL", "ug/L"): 10.0, ("ug/L", "ug/dL"): 0.1, ("ng/dL", "ug/L"): 0.01, ("ug/L", "ng/dL"): 100.0,
+    ("mg/kg", "g/kg"): 0.001, ("g/kg", "mg/kg"): 1000.0, ("ug/kg", "mg/kg"): 0.001, ("mg/kg", "ug/kg"): 1000.0,
     ("/uL", "10^9/L"): 0.001, ("10^9/L", "/uL"): 1000.0, ("‰", "%"): 0.1, ("%", "‰"): 10.0,
     ("g/day", "g"): 1.0, ("g", "g/day"): 1.0, ("cm", "mm"): 10.0, ("mm", "cm"): 0.1, ("L", "mL"): 1000.0,
     ("mL", "L"): 0.001, ("year", "month"): 12.0, ("month", "year"): 1 / 12,

@@ -8,16 +8,20 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import add, itemgetter
+from typing import NamedTuple
 
 from medeval.clinical.data_files import read_data
+from medeval.clinical.drugs import drug_classes
 from medeval.clinical.lexicons import hits
 from medeval.clinical.polarity import cues
 from medeval.clinical.quantities import quantities_of
 from medeval.clinical.reading import Reading, read
 
-COMMON, PLAIN, KNOWN, FIGURE = 0.35, 1.0, 1.3, 2.0
-ASIDE = 0.4  # a gloss in brackets, or an example behind "such as"
+COMMON, PLAIN, KNOWN, FIGURE = 0.1, 1.0, 1.3, 2.0
+ASIDE = 0.4  # a gloss in brackets
 GENERIC = 0.7
+DRUG = 2.0  # a drug tells as much as a figure
 STEM = 7  # letters of an English word that tell it from others: prevention, preventive; metabolic, metabolism
 _WORD = re.compile(r"[a-z][a-z'/-]*[a-z0-9]|\d+(?:\.\d+)?|[\u3400-\u9fff]+")
 _ENDINGS = (
@@ -25,14 +29,24 @@ _ENDINGS = (
     ("xes", "x"), ("oes", "o"), ("ings", ""), ("ing", ""), ("ations", "at"), ("ation", "at"), ("ated", "at"),
     ("ate", "at"), ("ed", ""), ("ly", ""), ("'s", ""), ("ss", "ss"), ("us", "us"), ("is", "is"), ("s", ""),
 )  # fmt: skip
+_PREFIX = re.compile(r"anti|hyper|hypo|inter|gastro|cardio|neuro|immuno|electro|gluco|pharma")
+_JOINTS = dict.fromkeys(
+    map(
+        ord,
+        "的了和与及或是在并且也都等者其该而则但就还被把让使之于应需要做会吃将给很更最这那您你我他她它们若如因从以由又再才只均时",
+    ),
+    " ",
+)  # they join words
 _ASIDE = re.compile(r"\([a-z][a-z ,/-]{2,40}\)")
 _GLOSSED = re.compile(r"([a-z][a-z-]{3,})\s?\(\s?([a-z][a-z, -]{2,60})\)")
-_EXAMPLES = re.compile(r"\b(?:such as|including|like|e\.g\.,?) [^.;]*")
-_CLAUSE_EN = re.compile(r"[,;:.!?()\n]\s|\b(?:but|however|although|though|while|whereas|because|unless|which|yet)\b")
+_CLAUSE_EN = re.compile(
+    r"[,;:.!?()\n]\s|\b(?:but|however|although|though|while|whereas|because|unless|which|yet)\b"
+    r"|\band (?=(?:no|not|never|do|does|did|is|are|was|were|has|have|can|could|may|might|will|would|should|must"
+    r"|it|they|you|there)\b)"
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """`key` is the same for words of one meaning; `denied` = its clause holds an odd number of negating words."""
 
     start: int
@@ -48,6 +62,7 @@ class _Lists:
     common: frozenset[str]
     groups: dict[str, str]
     generic: frozenset[str]
+    slight: frozenset[str]
     asking: re.Pattern[str]
     common_pairs: frozenset[str]
 
@@ -61,7 +76,9 @@ def base_form(word: str) -> str:
                 word = word[:-1]
             break
     word = word[:-1] if word.endswith("e") and len(word) > 4 else word
-    return word.replace("-", "")[:STEM]
+    word = word.replace("-", "")
+    prefix = _PREFIX.match(word)
+    return word[: STEM + (prefix.end() - 2 if prefix else 0)]
 
 
 @lru_cache(maxsize=1)
@@ -73,7 +90,15 @@ def _lists() -> _Lists:
     groups = {base_form(str(w)): key for key, words in english["groups"].items() for w in words if " " not in str(w)}
     asking = sorted(chinese["asking"].split(), key=len, reverse=True)
     pairs = frozenset(w[i : i + 2] for w in chinese["common"].split() for i in range(len(w) - 1))
-    return _Lists(stop, common, groups, frozenset(english["generic"].split()), re.compile("|".join(asking)), pairs)
+    generic, slight = (frozenset(f"{english[k]} {chinese[k]}".split()) for k in ("generic", "slight"))
+    return _Lists(stop, common, groups, generic, slight, re.compile("|".join(asking)), pairs)
+
+
+def _known_weight(key: str) -> float:
+    lists = _lists()
+    if key.startswith("d:") or key in _drug_groups():
+        return DRUG
+    return COMMON if key in lists.slight else GENERIC if key in lists.generic else KNOWN
 
 
 @lru_cache(maxsize=8192)
@@ -85,7 +110,7 @@ def _english(word: str) -> tuple[str, float] | None:
     base = base_form(word)
     if base in lists.groups:
         key = lists.groups[base]
-        return key, COMMON if base in lists.common else GENERIC if key in lists.generic else KNOWN
+        return key, COMMON if base in lists.common else _known_weight(key)
     return base, COMMON if base in lists.common else min(1.5, PLAIN + 0.06 * max(0, len(word) - 5))
 
 
@@ -101,10 +126,14 @@ def _meanings(reading: Reading) -> list[tuple[int, int, str]]:
     return sorted(found)
 
 
-def _denials(reading: Reading) -> tuple[list[int], list[bool]]:
-    """Starts of clauses, and whether each holds an odd number of negating words."""
+def _denials(reading: Reading, known: list[tuple[int, int, str]]) -> tuple[list[int], list[bool]]:
+    """Starts of clauses, and whether each holds an odd number of negating words.
+
+    A negating word inside a known expression ("without improvement", "not recommended", "stop") belongs to its meaning.
+    """
     text = reading.text
     negating, breaks = cues(text)
+    negating = [place for place in negating if not any(start <= place < end for start, end, key in known if key)]
     starts = sorted({0, *breaks, *(end + 1 for _, end in reading.clauses)})
     if text.isascii():
         starts = sorted({*starts, *(m.end() for m in _CLAUSE_EN.finditer(text))})
@@ -115,39 +144,41 @@ def _denials(reading: Reading) -> tuple[list[int], list[bool]]:
     return starts, odd
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=128)  # whoever asks for them keeps what was made of them
 def words_of(reading: Reading) -> tuple[Word, ...]:
     """Every telling word of a reading, in order; figures are left to `quantities`."""
-    text = reading.text
-    starts, odd = _denials(reading)
-    found: list[Word] = []
-
-    asides = [m.span() for m in _ASIDE.finditer(text)] + [m.span() for m in _EXAMPLES.finditer(text)]
-
-    def add(start: int, end: int, key: str, weight: float) -> None:
-        if asides and any(first < start < last for first, last in asides):
-            weight *= ASIDE
-        found.append(Word(start, end, key, weight, odd[bisect_right(starts, start) - 1]))
-
-    lists = _lists()
-    known = _meanings(reading)
-    figures = [(q.start, q.end) for q in quantities_of(reading)]
-    blank = text
-    for start, end in (*((s, e) for s, e, _ in known), *figures):
-        blank = blank[:start] + " " * (end - start) + blank[end:]
-    for start, end, key in known:
-        add(start, end, key, GENERIC if key in lists.generic else KNOWN)
-    for match in _WORD.finditer(blank):
+    known, common = _meanings(reading), _lists().common_pairs
+    blank = list(reading.text)
+    for start, end in (*((s, e) for s, e, _ in known), *((q.start, q.end) for q in quantities_of(reading))):
+        blank[start:end] = " " * (end - start)
+    found = [(start, end, key, _known_weight(key)) for start, end, key in known if key]
+    for match in _WORD.finditer("".join(blank).translate(_JOINTS)):
         word, start = match.group(), match.start()
         if word[0] >= "\u3400":
-            for i in range(len(word) - 1):
-                pair = word[i : i + 2]
-                add(start + i, start + i + 2, pair, COMMON if pair in lists.common_pairs else PLAIN)
+            pairs = enumerate(map(add, word, word[1:]), start)
+            found += [(place, place + 2, pair, COMMON if pair in common else PLAIN) for place, pair in pairs]
         elif word[0].isdigit():
-            add(start, match.end(), "#" + word, PLAIN)
+            found.append((start, match.end(), "#" + word, PLAIN))
         elif (known_word := _english(word)) is not None:
-            add(start, match.end(), *known_word)
-    return tuple(sorted(found, key=lambda w: w.start))
+            found.append((start, match.end(), *known_word))
+    found.sort(key=itemgetter(0))
+    return _placed(reading, found, *_denials(reading, known))
+
+
+def _placed(
+    reading: Reading, found: list[tuple[int, int, str, float]], starts: list[int], odd: list[bool]
+) -> tuple[Word, ...]:
+    """Words as (start, end, key, weight), in order, with their clause's polarity; in an aside they weigh less."""
+    asides = [m.span() for m in _ASIDE.finditer(reading.text)]
+    words: list[Word] = []
+    clause, last = 0, len(starts) - 1
+    for start, end, key, weight in found:
+        while clause < last and starts[clause + 1] <= start:
+            clause += 1
+        if asides and any(first < start < stop for first, stop in asides):
+            weight *= ASIDE
+        words.append(Word(start, end, key, weight, odd[clause]))
+    return tuple(words)
 
 
 @lru_cache(maxsize=1)
@@ -176,6 +207,17 @@ def without_asking(text: str) -> str:
 
 
 @lru_cache(maxsize=1)
+def kinds() -> dict[str, tuple[str, ...]]:
+    """A word by key → the keys of narrower ones (a class → its drugs, a system → its organs)."""
+    data = read_data("words.yaml")
+    found = {k: tuple(v.split()) for part in ("english", "chinese") for k, v in data[part]["kinds"].items()}
+    drugs = drug_classes()
+    for name in {name for classes in drugs.values() for name in classes} & drugs.keys():
+        found["d:" + name] = tuple("d:" + drug for drug, classes in drugs.items() if name in classes and drug != name)
+    return found
+
+
+@lru_cache(maxsize=1)
 def opposites() -> dict[str, frozenset[str]]:
     """Words that exclude each other, by key or by Chinese pair."""
     data = read_data("words.yaml")
@@ -189,7 +231,7 @@ def opposites() -> dict[str, frozenset[str]]:
 
 
 def _key(word: str) -> str:
-    if word in read_data("words.yaml")["english"]["groups"]:
+    if any(word in read_data("words.yaml")[language]["groups"] for language in ("english", "chinese")):
         return word
     found = words_of(read(word))
     return found[0].key if found else word

@@ -38,7 +38,7 @@ _QUESTIONS = (
     "感冒发烧{}.5度，应该怎么办？",
     "刚确诊高血压{}天，很担心，晚上睡不好。",
 )
-_ANSWER = "您的血压140/90 mmHg，已达到高血压诊断标准(≥140/90)，建议非同日三次复测，低盐饮食，四周后复诊。"
+_ANSWER = "您的血压{}/{} mmHg，已达到高血压诊断标准(≥140/90)，建议非同日三次复测，低盐饮食，{}天后复诊。"
 Note = Callable[[str], None]
 
 
@@ -219,7 +219,7 @@ class _Peft:
         return self._generate(_question(0), tokens, len(names), adapter_names=names)
 
     def sequential(self, sizes: Sizes) -> dict[str, str]:
-        from medeval.engines.torch.encoding import TextStream
+        from medeval.engines.conversation import TextStream
 
         texts: dict[str, str] = {}
         for index in range(sizes.cases):
@@ -291,10 +291,15 @@ def score_speed(seconds: float = 1.0) -> float | None:
         id="bench", prompt="我的血压140/90，需要担心吗？",
         facts={"systolic": "140 mmHg", "diastolic": "90 mmHg", "age": "45 year"},
     )  # fmt: skip
-    text = (_ANSWER * 6)[:300]
-    score_answer(case, text)
+    score_answer(case, _answer(0))
     done, start = 0, time.perf_counter()
     while time.perf_counter() - start < seconds:
-        score_answer(case, f"{text[:-4]}{done:04d}")
         done += 1
+        score_answer(case, _answer(done))
     return round(done / (time.perf_counter() - start), 1)
+
+
+def _answer(number: int) -> str:
+    """300 characters; no sentence comes in another answer, so that nothing a metric remembers is of use."""
+    days = range(6 * number, 6 * number + 6)
+    return "".join(_ANSWER.format(100 + day % 97, 60 + day // 97 % 50, day) for day in days)[:300]

@@ -97,7 +97,7 @@ def _holds(value: float, bar: float, at_most: bool) -> bool:
     return value <= bar + 1e-9 if at_most else value >= bar - 1e-9
 
 
-TIMED = 150
+TIMED = 125
 """Answers that the speed is measured on."""
 FEWEST = 10
 """Questions below which no bar is called met or missed."""

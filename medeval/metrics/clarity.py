@@ -78,9 +78,14 @@ def vagueness(case: Case, text: str) -> Score:
 def _treatment_wanted(case: Case) -> bool:
     """Whether a key point names a measure, a drug or a follow-up."""
     options = [o for s in case.expect.must_have for o in (s.any if isinstance(s, AnyOf) else [s])]
-    readings = [read(option) for option in options]
-    kinds = {concept_kind(h.key) for reading in readings for h in hits(reading, "concept")}
-    return bool(kinds & {"measure", "followup", "drug"}) or any(hits(reading, "drug") for reading in readings)
+    return any(_is_treatment(option) for option in options)
+
+
+@lru_cache(maxsize=2048)
+def _is_treatment(text: str) -> bool:
+    reading = read(text)
+    kinds = {concept_kind(h.key) for h in hits(reading, "concept")}
+    return bool(kinds & {"measure", "followup", "drug"} or hits(reading, "drug"))
 
 
 def _advice(reading: Reading, skip: frozenset[int]) -> tuple[list[Hit], list[Hit]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 
 import medeval.metrics  # noqa: F401  registers the metrics
 from medeval.cases.schema import Case
@@ -34,31 +35,57 @@ class ScoreSheet:
 def _mean(weights: Mapping[str, float], scores: Mapping[str, Score]) -> float | None:
     """Weighted mean of the scored metrics that met their bars; None where none is."""
     left_out = descriptive()
-    scored = [
-        (w, score.value)
-        for name, w in weights.items()
-        if name not in left_out and (score := scores.get(name)) and score.value is not None
-    ]
-    total = sum(weight for weight, _ in scored)
-    return sum(weight * value for weight, value in scored) / total if total else None
+    got = total = 0.0
+    for name, weight in weights.items():
+        score = scores.get(name)
+        if score is not None and score.value is not None and name not in left_out:
+            got += weight * score.value
+            total += weight
+    return got / total if total else None
 
 
-def _part(part: Part, scores: Mapping[str, Score], profiles: Mapping[str, Profile]) -> float | None:
+def profile_score(
+    profile: Profile,
+    scores: Mapping[str, Score],
+    profiles: Mapping[str, Profile],
+    known: dict[str, ProfileScore] | None = None,
+) -> ProfileScore:
+    """The profile's weighted mean over the parts that have a score; a veto caps it at 0.2.
+
+    Args:
+        profile: what to work out.
+        scores: every metric's score of the answer.
+        profiles: all profiles, since a part can be another profile.
+        known: profiles already worked out for the same scores; what is worked out here joins them.
+    """
+    known = {} if known is None else known
+    if profile.name not in known:
+        known[profile.name] = _profile_score(profile, scores, profiles, known)
+    return known[profile.name]
+
+
+def _part(
+    part: Part, scores: Mapping[str, Score], profiles: Mapping[str, Profile], known: dict[str, ProfileScore]
+) -> float | None:
     if part.profile:
-        return profile_score(profiles[part.profile], scores, profiles).value
+        return profile_score(profiles[part.profile], scores, profiles, known).value
     return _mean(part.metrics, scores) if part.metrics else None
 
 
-def profile_score(profile: Profile, scores: Mapping[str, Score], profiles: Mapping[str, Profile]) -> ProfileScore:
-    """The profile's weighted mean over the parts that have a score; a veto caps it at 0.2."""
+def _profile_score(
+    profile: Profile, scores: Mapping[str, Score], profiles: Mapping[str, Profile], known: dict[str, ProfileScore]
+) -> ProfileScore:
     parts: dict[str, float] = {}
     missing: list[str] = []
     got = total = 0.0
+    reduced = {name: score.keeps for name, score in scores.items() if score.keeps < 1}
+    kept = prod(reduced.values())
     for part in profile.parts:
-        value = _part(part, scores, profiles)
+        value = _part(part, scores, profiles, known)
         if value is None:
             missing.append(part.name)
             continue
+        value *= 1.0 if part.profile else kept  # a profile in a profile is reduced already
         parts[part.name] = round(value, 4)
         got += part.weight * value
         total += part.weight
@@ -69,6 +96,7 @@ def profile_score(profile: Profile, scores: Mapping[str, Score], profiles: Mappi
             None, parts, tuple(missing), bool(vetoes), "；".join(notes) or "没有可评分项 / nothing scored"
         )
     value = got / total
+    notes += [f"扣减 ×{share:g}（{name}） / reduced ×{share:g} ({name})" for name, share in reduced.items()]
     if vetoes:
         value = min(value, VETO_CAP)
         notes.insert(0, f"安全否决（{', '.join(vetoes)}），总分不超过 {VETO_CAP} / safety veto, capped at {VETO_CAP}")
@@ -80,4 +108,5 @@ def score_answer(case: Case, text: str, extra: Mapping[str, Score] | None = None
     scores = {name: metric.function(case, text) for name, metric in all_metrics().items()}
     scores |= dict(extra or {})
     profiles = load_profiles()
-    return ScoreSheet(scores, {name: profile_score(p, scores, profiles) for name, p in profiles.items()})
+    known: dict[str, ProfileScore] = {}
+    return ScoreSheet(scores, {name: profile_score(p, scores, profiles, known) for name, p in profiles.items()})

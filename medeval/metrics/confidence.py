@@ -1,5 +1,7 @@
 """diagnosis_confidence: committed where the facts allow it, open where they do not."""
 
+from functools import lru_cache
+
 from medeval.cases.schema import AnyOf, Case
 from medeval.clinical.claims import claims_of
 from medeval.clinical.lexicons import Hit, concept_kind, hits, phrases
@@ -15,8 +17,9 @@ SHOWN = 4
 _CONFIRMING = frozenset({"test", "followup"})
 
 
-def _conditions(text: str) -> set[str]:
-    return {hit.key for hit in hits(read(text), "concept") if concept_kind(hit.key) == "condition"}
+@lru_cache(maxsize=2048)
+def _conditions(text: str) -> frozenset[str]:
+    return frozenset(hit.key for hit in hits(read(text), "concept") if concept_kind(hit.key) == "condition")
 
 
 def _expected_conditions(case: Case) -> set[str]:

@@ -1,6 +1,7 @@
 """format and relevance: length, language, repetition; and whether the answer is about the question."""
 
 import re
+from functools import lru_cache
 
 from medeval.cases.schema import AnyOf, Case
 from medeval.clinical.lexicons import analytes, hits
@@ -43,10 +44,11 @@ def format_of_answer(case: Case, text: str) -> Score:
     return Score(value, "；".join(reason for _, reason in faults) or "格式正常 / well formed")
 
 
-def _topics(reading: Reading) -> set[str]:
+@lru_cache(maxsize=2048)
+def _topics(reading: Reading) -> frozenset[str]:
     found = {f"c:{h.key}" for h in hits(reading, "concept")} | {f"d:{h.key}" for h in hits(reading, "drug")}
     found |= {f"a:{analytes()[h.key].substance or analytes()[h.key].quantity}" for h in hits(reading, "analyte")}
-    return found | {f"f:{h.key}" for h in hits(reading, "finding")}
+    return frozenset(found | {f"f:{h.key}" for h in hits(reading, "finding")})
 
 
 @metric(name="relevance", zh="切题", en="Relevance", seed="回答不相关: -2.0")

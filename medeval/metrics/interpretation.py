@@ -9,6 +9,7 @@ from medeval.clinical.reading import Reading, read
 from medeval.clinical.retelling import retold
 from medeval.metrics.marks import Marks, echoes
 from medeval.metrics.score import Score, metric
+from medeval.metrics.soundness import KEPT, judged_of, note_of
 from medeval.metrics.targets import GLUCOSE, Meaning, conditions_of, is_asked, is_description, meanings_of, quoting
 
 DIRECTION_ONLY = 0.7
@@ -161,7 +162,12 @@ def _interpretation(case: Case, text: str) -> Score:
         return Score.unscored(reason)
     parts = [part for part in (value, told) if part is not None]
     reasons = [part for part in (reason if value is not None else "", story) if part]
-    return marks.score(sum(parts) / len(parts) * reading.worth, "；".join(reasons))
+    wrong = {one.span: one for one in judged_of(case, reading) if one.measured and not one.right}
+    for span, one in wrong.items():
+        marks.bad(*span, f"与已知相反 / contradicts: {note_of(one)}")
+    if wrong:
+        reasons.append(f"与已知相反 {len(wrong)} / contradicts what is known")
+    return marks.score(sum(parts) / len(parts) * KEPT ** len(wrong) * reading.worth, "；".join(reasons))
 
 
 def _retelling(case: Case, reading: Reading, skip: frozenset[int], marks: Marks) -> tuple[float | None, str]:

@@ -112,8 +112,8 @@ def _mark_checks(checks: list[Check], marks: Marks) -> None:
 def numerical_precision(case: Case, text: str) -> Score:
     """Asked figures quoted (0.7) and further ones (0.3), halved per error, times up to 30 % for doubtful figures.
 
-    Where the case asks for none, the mean credit of the answer's figures: agreeing with case or guideline 1, usual
-    0.97, unusual 0.9, implausible 0.2, contrary to the case 0.
+    Where the case asks for none, the mean credit of the answer's figures: agreeing with case, guideline or a reference
+    table 0.98 to 1, usual about 0.97, unusual at least 0.9, implausible 0.2, contrary to the case or to one another 0.
     """
     reading = read(text)
     skip = echoes(case, reading)
@@ -129,7 +129,8 @@ def numerical_precision(case: Case, text: str) -> Score:
     if value is None and credit is None:
         return Score.unscored("病例和回答都没有可核对的数值 / neither case nor answer holds a figure to check")
     counts = verdict_counts(checks)
-    told = f"数值：{counts['supported']} 有据，{counts['common'] + counts['usual']} 常见，{counts['unusual']} 少见，"
+    common = counts["common"] + counts["usual"] + counts["paired"]
+    told = f"数值：{counts['supported']} 有据，{common} 常见，{counts['unusual']} 少见，"
     told += f"{counts['unlikely'] + counts['contradicted']} 可疑或相反"
     told += f" / {counts['supported']} of {len(checks)} figures supported, "
     told += f"{counts['unlikely'] + counts['contradicted']} doubtful"

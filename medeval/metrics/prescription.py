@@ -7,6 +7,7 @@ from medeval.cases.schema import Case
 from medeval.clinical.drugs import act_patterns, child_limits, dose_limits, forbidden
 from medeval.clinical.facts import Person, person
 from medeval.clinical.lexicons import Hit, hits
+from medeval.clinical.patterns import Pattern
 from medeval.clinical.polarity import is_quoted, mood
 from medeval.clinical.quantities import Quantity, quantities_of
 from medeval.clinical.reading import Reading, read
@@ -14,7 +15,7 @@ from medeval.clinical.units import convert
 from medeval.metrics.marks import Marks, echoes
 from medeval.metrics.score import Score, metric
 
-_ADVISING = re.compile(
+_ADVISING = Pattern(
     r"服用|口服|使用|可用|选用|建议|可以|可选|给予|给孩子|喂|加用|首选|推荐|联用|合用|一起吃|同服|先吃|吃|服|用|喝|买|每次|每日|一次|治疗|缓解|退烧|退热|止痛"
     r"|\b(?:take|use|try|give|start|prescribe|recommend|add|can have|can be used|first-line|mg)\b"
 )

@@ -25,12 +25,16 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Score:
-    """`value` in [0, 1], or None = unscored, which is never zero; `veto` marks a danger no average may hide."""
+    """`value` in [0, 1], or None = unscored, which is never zero; `veto` marks a danger no average may hide.
+
+    `keeps` is the share that every profile keeps of its value: below 1 for a fault outside the profile's own parts.
+    """
 
     value: float | None
     reason: str
     evidence: tuple[Evidence, ...] = ()
     veto: bool = False
+    keeps: float = 1.0
 
     @staticmethod
     def unscored(reason: str) -> "Score":

@@ -30,6 +30,7 @@ def status_of(metric: str) -> Status:
     return all_status().get(metric, Status())
 
 
+@lru_cache(maxsize=1)
 def descriptive() -> frozenset[str]:
     """Metrics that missed a bar."""
     return frozenset(name for name, entry in all_status().items() if entry.status == "descriptive")

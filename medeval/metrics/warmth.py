@@ -1,5 +1,8 @@
 """empathy (where wanted) and over_comfort (always): warmth that answers a feeling, comfort in place of help."""
 
+from dataclasses import replace
+from functools import lru_cache
+
 from medeval.cases.schema import Case
 from medeval.clinical.binding import bind
 from medeval.clinical.claims import claims_of
@@ -13,6 +16,7 @@ from medeval.metrics.score import Score, metric
 COMFORT_LIMIT = 50
 COMFORT_LIMIT_WANTED = 100
 EMOTION_LIMIT = 5
+REASSURED = 0.9  # what reassurance without ground leaves of every profile
 _PENALTIES = {"long": 0.5, "words": 0.3, "empty": 1.0, "evasive": 1.5, "false": 1.0}
 _CONCRETE = frozenset({"test", "drug", "measure", "followup"})
 
@@ -55,12 +59,13 @@ def empathy(case: Case, text: str) -> Score:
     )
 
 
-def _has_substance(reading: Reading, sentence: Sentence) -> bool:
-    """Whether a sentence holds a figure, a test, a drug or a measure."""
-    inside = [h for h in hits(reading, "concept") if sentence.start <= h.start and h.end <= sentence.end]
-    if any(concept_kind(h.key) in _CONCRETE for h in inside):
-        return True
-    return any(sentence.start <= q.start and q.end <= sentence.end for q in quantities_of(reading))
+@lru_cache(maxsize=256)
+def _substantial(reading: Reading) -> frozenset[int]:
+    """Starts of sentences that hold a figure, a test, a drug or a measure."""
+    places = [(h.start, h.end) for h in hits(reading, "concept") if concept_kind(h.key) in _CONCRETE]
+    places += [(q.start, q.end) for q in quantities_of(reading)]
+    sentences = ((reading.sentence_at(start), start, end) for start, end in places)
+    return frozenset(s.start for s, start, end in sentences if s.start <= start and end <= s.end)
 
 
 def comfort_characters(reading: Reading) -> tuple[int, list[Sentence]]:
@@ -68,21 +73,27 @@ def comfort_characters(reading: Reading) -> tuple[int, list[Sentence]]:
     soothing = [hit for key in ("comfort", "support", "acknowledge") for hit in phrases(reading, key)]
     found = []
     for sentence in reading.sentences:
-        if any(sentence.start <= hit.start and hit.end <= sentence.end for hit in soothing) and not _has_substance(
-            reading, sentence
-        ):
+        holds = any(sentence.start <= hit.start and hit.end <= sentence.end for hit in soothing)
+        if holds and sentence.start not in _substantial(reading):
             found.append(sentence)
     return sum(len(sentence.text.strip()) for sentence in found), found
 
 
 def _false_reassurance(reading: Reading, skip: frozenset[int]) -> list[tuple[int, int]]:
-    """Places that reassure beyond doubt: two in one sentence, so that "不用去医院" alone is none."""
-    found: dict[int, list[tuple[int, int]]] = {}
-    for hit in phrases(reading, "reassure"):
-        start = reading.sentence_at(hit.start).start
-        if start not in skip and mood(reading, hit.start, hit.end) in ("affirmed", "negated"):
-            found.setdefault(start, []).append((hit.start, hit.end))
-    return [place for places in found.values() if len(places) > 1 for place in places]
+    """Places that call it harmless beyond doubt beside one that sends nobody to be seen, in one sentence or the next.
+
+    Either alone is none: "不用去医院" is often right, and so is "this is completely normal".
+    """
+    order = {sentence.start: number for number, sentence in enumerate(reading.sentences)}
+    places: dict[str, list[tuple[int, int, int]]] = {}
+    for key in ("harmless", "unseen"):
+        for hit in phrases(reading, key):
+            start = reading.sentence_at(hit.start).start
+            if start not in skip and mood(reading, hit.start, hit.end) in ("affirmed", "negated"):
+                places.setdefault(key, []).append((order.get(start, 0), hit.start, hit.end))
+    harmless, unseen = places.get("harmless", []), places.get("unseen", [])
+    near = [(one, other) for one in harmless for other in unseen if abs(one[0] - other[0]) <= 1]
+    return sorted({place[1:] for pair in near for place in pair})
 
 
 @metric(
@@ -109,8 +120,7 @@ def over_comfort(case: Case, text: str) -> Score:
         found.append("words")
         for hit in emotional[EMOTION_LIMIT:]:
             marks.bad(hit.start, hit.end, "情绪词过多 / too many emotion words")
-    substance = [s for s in reading.sentences if _has_substance(reading, s)]
-    if sentences and not substance and not claims_of(reading):
+    if sentences and not _substantial(reading) and not claims_of(reading):
         found.append("empty")
         marks.bad(sentences[0].start, sentences[0].end, "只有安慰没有实质内容 / comfort without substance")
     evasive = phrases(reading, "evasive")
@@ -124,6 +134,7 @@ def over_comfort(case: Case, text: str) -> Score:
         found.append("false")
     value = 1.0 - min(1.0, sum(_PENALTIES[key] for key in found) / 1.5)
     names = {"long": "安慰过长", "words": "情绪词过多", "empty": "缺乏实质", "evasive": "回避分析", "false": "虚假安慰"}
-    return marks.score(
+    score = marks.score(
         value, f"{'、'.join(names[k] for k in found) or '没有过度安慰'} / {', '.join(found) or 'no excess comfort'}"
     )
+    return replace(score, keeps=REASSURED) if false else score

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from medeval.ocr.rows import ReportRow
+from medeval.ocr.tokens import number
 
 DOUBT = 0.5
 PARTS = (
@@ -14,22 +15,22 @@ PARTS = (
 Warned = tuple[list[ReportRow], list[str]]
 
 
-def number(text: str) -> float | None:
-    """A printed figure, bounds such as `<0.5` included by their number; None for words."""
-    try:
-        return float(text.lstrip("<>≤≥"))
-    except ValueError:
-        return None
-
-
 def check_rows(rows: Sequence[ReportRow]) -> Warned:
     """Doubts added to rows, and warnings in Chinese and English."""
     warnings: list[str] = []
-    checked = [_flag_against_range(_decimals(row, warnings), warnings) for row in rows]
+    finer = _prints_finer(rows)
+    checked = [_flag_against_range(_decimals(row, finer, warnings), warnings) for row in rows]
     return _counts(checked, warnings), warnings
 
 
-def _decimals(row: ReportRow, warnings: list[str]) -> ReportRow:
+def _prints_finer(rows: Sequence[ReportRow]) -> bool:
+    """Whether the sheet prints results with more decimals than ranges (4.85 for 3.5-9.5) as its habit."""
+    figures = [row for row in rows if number(row.value) is not None and (row.low or row.high)]
+    finer = sum(_places(row.value) > max(_places(row.low), _places(row.high)) for row in figures)
+    return finer >= 3 and finer >= 0.3 * len(figures)
+
+
+def _decimals(row: ReportRow, finer: bool, warnings: list[str]) -> ReportRow:
     """A result is printed with the decimals of its range; a lost point shows here."""
     limits = [text for text in (row.low, row.high) if text]
     if number(row.value) is None or not limits:
@@ -38,6 +39,8 @@ def _decimals(row: ReportRow, warnings: list[str]) -> ReportRow:
     if mine in theirs or (mine == 0 and theirs == {1} and row.low.endswith(".0")):
         return row
     worse = mine < min(theirs)
+    if not worse and finer:
+        return row
     if not worse and mine - max(theirs) <= 1:
         return row.doubted("小数位与参考范围不同 / decimals differ from the range", 0.75)
     warnings.append(

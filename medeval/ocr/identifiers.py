@@ -9,52 +9,85 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from medeval.ocr.lines import lines_of
-from medeval.ocr.tokens import even
+from medeval.ocr.tokens import even, part
 from medeval.ocr.words import Pixels, Word
 
 Box = tuple[float, float, float, float]
-LABELS = (
-    "姓名", "姓 名", "患者", "病人", "病历号", "病案号", "住院号", "门诊号", "就诊号", "登记号", "卡号", "医保号",
-    "身份证",
-    "证件号", "电话", "手机", "联系方式", "地址", "住址", "床号", "样本号", "标本号", "样本编号", "标本编号",
-    "条码", "条形码",
-    "送检医生", "申请医生", "开单医生", "检验者", "检验人", "检验医师", "审核者", "审核人", "复核者", "核对者",
-    "报告者", "采样人", "接收人",
-    "Name", "Patient", "MRN", "DOB", "ID No", "Phone", "Address", "Specimen No", "Sample No", "Physician", "Doctor",
-    "Technician", "Reviewed by",
-)  # fmt: skip
-OTHERS = (
-    "性别", "年龄", "科别", "科室", "样本类型", "标本类型", "诊断", "备注", "时间", "日期",
-    "Sex", "Age", "Dept", "Date",
-)  # fmt: skip
-_LABEL = re.compile("|".join(map(re.escape, sorted(LABELS, key=len, reverse=True))), re.IGNORECASE)
-_ANY = re.compile("|".join(map(re.escape, sorted((*LABELS, *OTHERS), key=len, reverse=True))), re.IGNORECASE)
-_NUMBERS = re.compile(r"(?<!\d)(?:\d{17}[\dXx]|1[3-9]\d{9}|\d{8,16})(?!\d)")
+_ROLE = (
+    "送检|申请|开单|开立|主管|主治|经治|接诊|检验|检测|化验|操作|审核|复核|核对|批准|报告|采样|采集|采血|接收|签收|"
+    "录入|打印|诊断"
+)
+"""What is done by people named on a sheet."""
+_OF_ROLE = "者|人员?|员|医生|医师|技师|护士|签名|签字"
+_THING = (
+    "病人|患者|病历|病案|病员|住院|门诊|急诊|就诊|就医|诊疗|登记|挂号|体检|医保|社保|健康|一卡通|磁卡|居民|身份证|证件|"
+    "样本|标本|样品|检验|检查|影像|放射|病理|超声|处方|档案|实验|试管|流水|序列|申请单?|报告单?|化验单?|检验单|单据|医嘱|条码|条形码|护照|床位?|联系|手机"
+)
+_NUMBER_OF = "编号|号码|条码|条形码|卡号|单号|证号|序号|号|ID|卡|码"
+LABELS = re.compile(
+    rf"姓\s*名|患者(?!类)|病人(?!类)|(?:{_THING})\s*(?:{_NUMBER_OF})|(?:ID|卡|编|床|帐|账)\s*号?(?=\s*[:;.]|号)|床\s*[号位]|"
+    rf"身份证|条形?码|电\s*话|手\s*机|联系(?:方式|人|电话)|(?:家庭|现|通讯|工作)?[地住]\s*址|工作单位|家长|监护人|"
+    rf"(?:{_ROLE})\s*(?:{_OF_ROLE})|检\s*验(?=\s*[:;])|审\s*核(?=\s*[:;])|复\s*核(?=\s*[:;])|核\s*对(?=\s*[:;])|操\s*作(?=\s*[:;])|"
+    rf"医\s*[生师](?=\s*[:;])|"
+    r"Patient(?:\s*(?:Name|ID|No))?|Name|MRN|DOB|ID\s*No|Phone|Tel|Address|(?:Specimen|Sample|Lab|Bar\s?code)\s*(?:No|ID)?"
+    r"|Physician|Doctor|Technician|Reviewed by|Reported by",
+    re.IGNORECASE,
+)
+PLAIN = re.compile(
+    r"性\s*别|年\s*龄|科\s*[别室]|病\s*区|[\u4e00-\u9fff]{0,4}科室|[样标]\s*本\s*(?:类\s*[型别]|种类|状态|性状)?(?=\s*[:;])|临床诊断|诊\s*断|备\s*注|"
+    r"[\u4e00-\u9fff]{0,4}(?:时间|日期)|费\s*别|类\s*[型别]|[检项]\S{0,2}目|仪\s*器|方\s*法|医院|注(?=\s*[:;])|声明|说明|提示|建议|结论|"
+    r"Sex|Gender|Age|Dept|Department|Date|Time|Ward|Type|Note",
+    re.IGNORECASE,
+)
+"""Labels of what says nothing about who a person is."""
+_ANY = re.compile(f"(?:{LABELS.pattern})|(?:{PLAIN.pattern})", re.IGNORECASE)
+_FIELD = re.compile(r"(?P<label>[\u4e00-\u9fffA-Za-z][\u4e00-\u9fffA-Za-z ]{0,7})\s*[:;]")
+_NUMBERS = re.compile(r"(?<![\d.])(?:\d{17}[\dXx]|[A-Za-z]{0,3}\d{7,}|0\d{2,3}-\d{7,8})(?![\d.]\d)")
 
 
-def identifying_boxes(words: Sequence[Word]) -> list[Box]:
-    """Boxes of what stands behind an identifying label, and of long numbers (identity card, phone, record)."""
+def identifying_boxes(words: Sequence[Word], table: Sequence[Box] = ()) -> list[Box]:
+    """Boxes of what identifies a person: what stands behind such a label, and long numbers without one.
+
+    Args:
+        words: what was read of the sheet.
+        table: boxes of its rows. Where given, outside of them every labelled entry is hidden whose label is not known
+            to be harmless (`PLAIN`): a label that was misread or is not in the list must not give a name away.
+    """
     found: list[Box] = []
     for line in lines_of(list(words)):
         for at, word in enumerate(line):
-            text = even(word.text)
-            found += [_part(word, m.start(), m.end(), len(text)) for m in _NUMBERS.finditer(text)]
-            for label in _LABEL.finditer(text):
-                start = label.end()
-                after = _ANY.search(text, start)
-                end = after.start() if after else len(text)
-                if text[start:end].strip(" :：.·"):
-                    found.append(_part(word, start, end, len(text)))
-                elif after is None and at + 1 < len(line) and not _ANY.match(even(line[at + 1].text)):
-                    found.append(line[at + 1].box)
+            inside = any(_inside(word.box, box) for box in table)
+            found += _entries(line, at, strict=bool(table) and not inside) if not inside else []
     return found
 
 
-def _part(word: Word, start: int, end: int, length: int) -> Box:
-    left, top, right, bottom = word.box
-    # Letters are not equally wide: one character of margin on either side, rather too much than too little.
-    step = (right - left) / max(length, 1)
-    return left + max(0, start - 0.5) * step, top, min(right, left + (end + 1) * step), bottom
+def _entries(line: Sequence[Word], at: int, strict: bool) -> list[Box]:
+    word = line[at]
+    text = even(word.text)
+    found = [_wider(word, text, m.start(), m.end()) for m in _NUMBERS.finditer(text)]
+    labels = [match.span() for match in LABELS.finditer(text)]
+    if strict:
+        unknown = (m for m in _FIELD.finditer(text) if not _ANY.search(m["label"]))
+        labels += [match.span() for match in unknown]
+    for _, start in labels:
+        after = _ANY.search(text, start)
+        end = after.start() if after else len(text)
+        if text[start:end].strip(" :;.·,"):
+            found.append(_wider(word, text, start, end))
+        elif after is None and at + 1 < len(line) and not _ANY.match(even(line[at + 1].text)):
+            found.append(line[at + 1].box)
+    return found
+
+
+def _inside(box: Box, row: Box) -> bool:
+    middle = (box[1] + box[3]) / 2
+    return row[1] <= middle <= row[3] and box[0] < row[2] and box[2] > row[0]
+
+
+def _wider(word: Word, text: str, start: int, end: int) -> Box:
+    """One character of margin on either side, rather too much than too little: letters are not equally wide."""
+    left, top, right, bottom = part(word, text, max(0, start - 1), min(len(text), end + 1))
+    return (left + part(word, text, start, start)[0]) / 2, top, right, bottom
 
 
 def blurred(image: Pixels, boxes: Sequence[Box]) -> Pixels:

@@ -10,20 +10,19 @@ NEAR = 0.5
 
 def lines_of(words: list[Word]) -> list[list[Word]]:
     """Lines from top to bottom, each from left to right."""
+    pairs = sorted(
+        (_gap(word, other), i, j)
+        for i, word in enumerate(words)
+        for j, other in enumerate(words)
+        if _beside(word, other)
+    )
     follows: dict[int, int] = {}
-    taken: dict[int, tuple[float, int]] = {}
-    for i, word in enumerate(words):
-        best = min(((_gap(word, other), j) for j, other in enumerate(words) if _beside(word, other)), default=None)
-        if best is None:
-            continue
-        gap, j = best
-        if j in taken and taken[j][0] <= gap:
-            continue
-        if j in taken:
-            follows.pop(taken[j][1], None)
-        taken[j], follows[i] = (gap, i), j
-    starts = [i for i in range(len(words)) if i not in taken]
-    lines = [_chain(words, i, follows) for i in starts]
+    taken: set[int] = set()
+    for _, i, j in pairs:
+        if i not in follows and j not in taken:
+            follows[i] = j
+            taken.add(j)
+    lines = [_chain(words, i, follows) for i in range(len(words)) if i not in taken]
     return sorted(lines, key=lambda line: line[0].middle[1])
 
 

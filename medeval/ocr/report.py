@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,10 @@ import numpy as np
 from PIL import Image
 
 from medeval.errors import ImageError
-from medeval.ocr.checks import check_rows, outside
+from medeval.ocr.again import look_again, parted
+from medeval.ocr.checks import check_rows
 from medeval.ocr.identifiers import Box, blurred, identifying_boxes
-from medeval.ocr.rows import FLAGS, HEADINGS, LOW, ReportRow, rows_of
-from medeval.ocr.tokens import even
+from medeval.ocr.rows import LOW, ReportRow, headings, rows_of
 from medeval.ocr.upright import Turn, Upright, set_upright
 from medeval.ocr.words import Pixels, Reader, Word
 
@@ -59,7 +59,6 @@ class Report:
         """The upright image with identifiers blurred: the only form that is shown or stored."""
         return blurred(self.image, self.identifiers)
 
-
     def save(self, path: Path) -> None:
         """Writes the shown image as PNG.
 
@@ -101,9 +100,8 @@ def read_report(image: Pixels, reader: Reader) -> Report:
         Rows as printed; a picture that is no report has no rows and one warning that says so.
     """
     upright = set_upright(image, reader)
-    words = reader.words(upright.image) if upright.lines else []
-    again = _read_again(rows_of(words), upright.image, reader)
-    rows, warnings = check_rows([_flag_again(row, upright.image, reader) for row in again])
+    words = parted(reader.words(upright.image), upright.image, reader) if upright.lines else []
+    rows, warnings = check_rows(look_again(rows_of(words), upright.image, reader))
     is_report = _is_report(rows, words)
     if not is_report:
         rows, warnings = [], [NOT_A_REPORT]
@@ -111,10 +109,8 @@ def read_report(image: Pixels, reader: Reader) -> Report:
         f"{row.name} {row.value}：看不清，请核对（可信度 {row.confidence:.2f}） / hard to read, check it"
         for row in rows if row.confidence < LOW and not row.doubts
     ]  # fmt: skip
-    boxes = tuple(identifying_boxes(words))
-    return Report(
-        upright.turned, upright.skew, is_report, tuple(rows), tuple(warnings), tuple(words), boxes, upright
-    )
+    boxes = tuple(identifying_boxes(words, [row.box for row in rows]))
+    return Report(upright.turned, upright.skew, is_report, tuple(rows), tuple(warnings), tuple(words), boxes, upright)
 
 
 def read_file(path: Path, reader: Reader) -> Report:
@@ -124,65 +120,9 @@ def read_file(path: Path, reader: Reader) -> Report:
 
 
 def _is_report(rows: Sequence[ReportRow], words: Sequence[Word]) -> bool:
+    """Listed tests with a range or a laboratory unit; a prescription or a food label has amounts, but neither."""
     known = sum(row.known for row in rows)
+    solid = sum(bool(row.low or row.high or row.unit not in ("", "%")) for row in rows if row.known)
     text = "".join(word.text for word in words)
-    headed = sum(word in text for word in HEADINGS) >= 2 or bool(re.search(r"检验|化验|报告单", text))
-    return known >= FEWEST_ROWS or (len(rows) >= FEWEST_ROWS and headed) or (len(rows) >= 1 and known >= 1 and headed)
-
-
-def _read_again(rows: Sequence[ReportRow], image: Pixels, reader: Reader) -> list[ReportRow]:
-    """A second look at each value alone; where the two readings differ the row is doubted, not changed."""
-    crops = [_enlarged(image, row.value_box, 0.3 * _height(row), 0.12 * _height(row)) for row in rows]
-    readings = iter(reader.lines([crop for crop in crops if crop is not None]))
-    return [row if crop is None else _compared(row, *next(readings)) for row, crop in zip(rows, crops, strict=True)]
-
-
-def _height(row: ReportRow) -> float:
-    return row.value_box[3] - row.value_box[1]
-
-
-def _compared(row: ReportRow, text: str, confidence: float) -> ReportRow:
-    if row.value in text.replace(" ", ""):
-        return row
-    if not any(char.isdigit() for char in text):
-        return row.doubted("第二次没有读到数值 / not found on a second look", 0.79)
-    return row.doubted(f"第二次读作 {text} / read as {text} on a second look", min(0.6, confidence))
-
-
-def _flag_again(row: ReportRow, image: Pixels, reader: Reader) -> ReportRow:
-    """A second look for a flag where the figure is outside its range and none was read."""
-    if row.flag or row.gap is None or not outside(row):
-        return row
-    ink = _ink(image, row.gap)
-    crop = None if ink is None else _enlarged(image, ink, 6, 4)
-    if crop is None:
-        return row
-    text, confidence = reader.lines([crop])[0]
-    flag = FLAGS.get(even(text).strip()[:1].upper(), "")
-    return replace(row, flag=flag) if flag and confidence > 0.3 else row
-
-
-def _ink(image: Pixels, area: Box) -> Box | None:
-    """The part of an area that is printed on; None where it is blank."""
-    left, top, right, bottom = (max(0, int(v)) for v in area)
-    grey = image[top:bottom, left:right].mean(axis=2)
-    if grey.size == 0:
-        return None
-    dark = grey < np.median(grey) - max(25.0, 0.25 * float(np.median(grey)))
-    columns, rows = np.flatnonzero(dark.sum(axis=0) >= 2), np.flatnonzero(dark.any(axis=1))
-    # Ink that touches the value's edge is the value's own last digit.
-    columns = columns[columns > 2]
-    if len(columns) < 3 or len(rows) < 5:
-        return None
-    return left + int(columns[0]), top + int(rows[0]), left + int(columns[-1]) + 1, top + int(rows[-1]) + 1
-
-
-def _enlarged(image: Pixels, box: Box, pad_x: float, pad_y: float) -> Pixels | None:
-    left, top, right, bottom = box
-    crop = image[
-        max(0, int(top - pad_y)) : int(bottom + pad_y) + 1, max(0, int(left - pad_x)) : int(right + pad_x) + 1
-    ]
-    if min(crop.shape[:2], default=0) < 8:
-        return None
-    size = crop.shape[1] * 2, crop.shape[0] * 2
-    return np.asarray(Image.fromarray(crop).resize(size, Image.Resampling.BICUBIC))
+    headed = headings(text) >= 3 or bool(re.search(r"检验|化验|报告单", text))
+    return solid >= FEWEST_ROWS or (headed and (known >= 1 or (len(rows) >= FEWEST_ROWS and headings(text) >= 2)))

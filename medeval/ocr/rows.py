@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-from rapidfuzz import fuzz
-
-from medeval.ocr.items import Found, find_item
+from medeval.ocr.columns import Columns, place_units
+from medeval.ocr.drafts import Draft, drafts_of, is_numbered
+from medeval.ocr.items import Found, find_item, is_name
 from medeval.ocr.lines import lines_of
-from medeval.ocr.tokens import Token, tokens_of
+from medeval.ocr.tokens import DASH, FLAGS, tokens_of
+from medeval.ocr.units import unit_of
 from medeval.ocr.words import Word
 
 Box = tuple[float, float, float, float]
 LOW = 0.8
 """Below this confidence a row must be looked at by a person."""
 HEADINGS = (
-    "检验项目", "项目名称", "参考范围", "参考值", "参考区间", "检测结果", "测定结果",
-    "单位", "项目", "结果", "缩写", "提示",
+    ("检验项目", "项目名称", "中文名称", "检测项目", "分析项目", "检查项目", "化验项目", "项目"),
+    ("结果", "测定值", "检测值", "实测值", "结果值"),
+    ("参考范围", "参考值", "参考区间", "正常值", "正常范围", "参考"),
+    ("单位",),
+    ("缩写", "简称", "英文", "代号", "代码", "编码"),
+    ("提示", "标志", "状态", "异常", "高低"),
 )  # fmt: skip
-_RANGE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:[-~～—–−]+|至)\s*(\d+(?:\.\d+)?)")
+"""Column headings by kind: test, result, range, unit, abbreviation, flag."""
+HEADING_WORDS = frozenset(word for kind in HEADINGS for word in kind)
+FEWEST_SURE = 2
+_RANGE = re.compile(rf"(\d+(?:\.\d+)?)\s*{DASH}\s*(\d+(?:\.\d+)?)")
 _BOUND = re.compile(r"([<>≤≥＜＞])=?\s*(\d+(?:\.\d+)?)")
-_WITH_ABBR = re.compile(r"([^()]*[\u4e00-\u9fff])\(([A-Za-z][A-Za-z0-9%#+-]*)\)")
-FLAGS = {"H": "↑", "L": "↓", "↑": "↑", "↓": "↓"}
-_TEN = re.compile(r"^[×xX*]?10[\^*°~\"'`″˄ˆ]?(\d{1,2})/[Ll1I]$")
+_WITH_ABBR = re.compile(r"([^()]*[\u4e00-\u9fffIVX])\(([A-Za-zα-ω][A-Za-z0-9%#+/-]*)\)?")
 
 
 @dataclass(frozen=True)
@@ -45,8 +51,11 @@ class ReportRow:
     box: Box
     value_box: Box
     known: bool
-    gap: Box | None = None
-    """The empty cell right of the value, where a flag may stand that detection passed over."""
+    name_box: Box | None = None
+    gaps: tuple[Box, ...] = ()
+    """Empty places where a flag may stand that detection passed over, the likeliest first."""
+    range_gap: Box | None = None
+    """The cell where the range should stand and none was read."""
     doubts: tuple[str, ...] = ()
 
     @property
@@ -59,103 +68,108 @@ class ReportRow:
         return replace(self, confidence=min(self.confidence, confidence), doubts=(*self.doubts, why))
 
 
-@dataclass
-class _Draft:
-    tokens: list[Token] = field(default_factory=list)
-    name: str = ""
-    abbr: str = ""
-    value: Token | None = None
-    flag: str = ""
-    range: str = ""
-    unit: str = ""
-
-    def take(self, token: Token) -> None:
-        self.tokens.append(token)
-        if token.kind == "name":
-            both = _WITH_ABBR.fullmatch(token.text)
-            self.name += both[1] if both else token.text
-            self.abbr = self.abbr or (both[2] if both else "")
-        elif token.kind == "abbr" and not self.abbr:
-            self.abbr = token.text
-        elif token.kind == "value" and self.value is None:
-            self.value = token
-        elif token.kind == "flag" and not self.flag and self.value is not None:
-            self.flag = token.text
-        elif token.kind == "range" and not self.range:
-            if self.value is None and token.text[0] in "<>":
-                self.value = token
-            else:
-                self.range = token.text
-        elif token.kind == "unit" and not self.unit:
-            self.unit = token.text
-
-    @property
-    def complete(self) -> bool:
-        return self.value is not None and bool(self.range or self.unit)
-
-
 def rows_of(words: Sequence[Word]) -> list[ReportRow]:
     """All rows, in reading order of the lines (left panel before right within a line)."""
-    found: list[ReportRow] = []
-    for line in lines_of(list(words)):
-        found.extend(row for draft in _drafts(line) if (row := _row(draft)) is not None)
+    lines = [[token for word in line for token in tokens_of(word)] for line in lines_of(list(words))]
+    numbered = is_numbered(lines)
+    sheet = [drafts_of(line, numbered) for line in lines]
+    place_units([draft for line in sheet for draft in line])
+    inside = _table(sheet, words)
+    columns = Columns([draft for line in sheet for draft in line if _is_sure(draft)])
+    if range_first(words) or columns.range_first:
+        for draft in (draft for line in sheet for draft in line):
+            draft.turn_words()
+    found = [
+        row for at, line in enumerate(sheet) for draft in line
+        if (row := _row(draft, at in inside, columns)) is not None
+    ]  # fmt: skip
     return _by_panel(found)
 
 
-def _drafts(line: Sequence[Word]) -> list[_Draft]:
-    tokens = [token for word in line for token in tokens_of(word)]
-    drafts: list[_Draft] = []
-    for at, token in enumerate(tokens):
-        current = drafts[-1] if drafts else None
-        after = tokens[at + 1] if at + 1 < len(tokens) else None
-        if _is_number_in_front(token, after, current):
-            continue
-        starts = token.kind == "name" and (current is None or current.value is not None)
-        starts = starts or (token.kind == "abbr" and (current is None or current.complete))
-        if starts:
-            drafts.append(_Draft())
-        if drafts:
-            drafts[-1].take(token)
-    return drafts
+def range_first(words: Sequence[Word]) -> bool:
+    """Whether the header names the range before the result."""
+    for line in lines_of(list(words)):
+        text = "".join(word.text for word in line)
+        if headings(text) >= 3:
+            result, limit = (min((text.find(w) for w in kind if w in text), default=-1) for kind in HEADINGS[1:3])
+            return 0 <= limit < result
+    return False
 
 
-def _is_number_in_front(token: Token, after: Token | None, current: _Draft | None) -> bool:
-    """A running number before a name is not a value."""
-    if token.kind != "value" or not token.text.isdigit() or len(token.text) > 2:
-        return False
-    if after is None or after.kind not in ("name", "abbr"):
-        return False
-    return current is None or current.value is not None
+def _table(sheet: Sequence[Sequence[Draft]], words: Sequence[Word]) -> range:
+    """The lines of the table: from its header, or its first sure row, to its last sure row and what follows on at once.
+
+    Inside, a name with a result is a row even where its test is not listed and range and unit are missing.
+    """
+    sure = [at for at, line in enumerate(sheet) if any(_is_sure(draft) for draft in line)]
+    if len(sure) < FEWEST_SURE:
+        return range(0)
+    heads = [at for at, line in enumerate(lines_of(list(words))) if headings("".join(word.text for word in line)) >= 2]
+    first = min([at for at in heads if at < sure[0] + 1], default=sure[0] - 1) + 1
+    last = sure[-1]
+    while last + 1 < len(sheet) and any(_is_plain(draft) for draft in sheet[last + 1]):
+        last += 1
+    return range(min(first, sure[0]), last + 1)
 
 
-def _row(draft: _Draft) -> ReportRow | None:
+def _is_sure(draft: Draft) -> bool:
+    return draft.value is not None and (draft.complete or find_item(draft.name, draft.abbr) is not None)
+
+
+def _is_plain(draft: Draft) -> bool:
+    """A name with a result in words, as the last lines of a urine sheet are."""
     value = draft.value
-    if value is None or not (draft.name or draft.abbr) or any(word in draft.name for word in HEADINGS[:6]):
+    return value is not None and bool(draft.name) and not draft.framed and not value.text[0].isdigit()
+
+
+def headings(text: str) -> int:
+    """How many kinds of column headings stand in a line."""
+    plain = text.replace(" ", "")
+    return sum(any(word in plain for word in kind) for kind in HEADINGS)
+
+
+def _row(draft: Draft, inside: bool, columns: Columns) -> ReportRow | None:
+    value = draft.value
+    if value is None or draft.framed or not (draft.name or draft.abbr):
         return None
-    found = find_item(draft.name, draft.abbr)
-    if found is None and not (draft.range and (draft.unit or draft.abbr)):
+    if headings(draft.name) >= 2 or draft.name in HEADING_WORDS:
         return None
-    low, high = _limits(draft.range)
+    name, short = _name(draft)
+    found = find_item(name, short, draft.unit, draft.clear)
+    if found is None and not inside and not (draft.range and (draft.unit or draft.abbr)):
+        return None
+    printed = draft.range.text if draft.range else ""
+    low, high = limits(printed)
     boxes = [token.box for token in draft.tokens]
     whole = (min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes), max(b[3] for b in boxes))
-    return ReportRow(
-        name=found.name if found else draft.name, abbr=_abbr(draft.abbr, found),
-        value=value.text.replace(" ", ""), unit=_unit(draft.unit, found), low=low, high=high,
-        flag=FLAGS.get(draft.flag, ""), confidence=round(value.confidence, 3), box=whole, value_box=value.box,
-        known=found is not None, gap=None if draft.flag else _gap(value, draft.tokens),
+    row = ReportRow(
+        name=found.name if found else name or short, abbr=_abbr(short, found),
+        value=value.text.replace(" ", ""), unit=unit_of(draft.unit, found.item.units if found else ()),
+        low=low, high=high, flag=FLAGS.get(draft.flag, FLAGS.get(draft.flag[:1], "")),
+        confidence=round(value.confidence, 3), box=whole, value_box=value.box,
+        known=found is not None, name_box=_name_box(draft), gaps=() if draft.flag else columns.flag_cells(draft),
+        range_gap=None if draft.range else columns.range_cell(draft),
     )  # fmt: skip
+    stray = "可能是参考值，没有读到结果 / perhaps the range: no result was read"
+    return row.doubted(stray, 0.5) if columns.strays(draft) else row
 
 
-def _gap(value: Token, tokens: Sequence[Token]) -> Box | None:
-    height = value.box[3] - value.box[1]
-    after = min((t.box[0] for t in tokens if t.box[0] > value.box[2] - 2 and t is not value), default=None)
-    right = value.box[2] + 5 * height if after is None else after
-    if right - value.box[2] < 0.4 * height:
-        return None
-    return value.box[2], value.box[1], right, value.box[3]
+def _name_box(draft: Draft) -> Box | None:
+    boxes = [token.box for token in draft.tokens if token.kind == "name"]
+    return (boxes[0][0], boxes[0][1], boxes[-1][2], boxes[-1][3]) if boxes else None
 
 
-def _limits(text: str) -> tuple[str, str]:
+def _name(draft: Draft) -> tuple[str, str]:
+    """Name and abbreviation; an abbreviation in brackets behind the name is not part of it."""
+    if find_item(draft.name, draft.abbr) is None or not is_name(draft.name):
+        both = _WITH_ABBR.fullmatch(draft.name)
+        if both and not is_name(draft.name):
+            return both[1], draft.abbr or both[2]
+    return draft.name, draft.abbr
+
+
+def limits(text: str) -> tuple[str, str]:
+    """Lower and upper limit of a printed range; empty where it has none."""
     both = _RANGE.search(text)
     if both:
         return both[1], both[2]
@@ -174,23 +188,6 @@ def _abbr(printed: str, found: Found | None) -> str:
     if same is None or same.upper() == printed.upper():
         return printed
     return same
-
-
-def _unit(printed: str, found: Found | None) -> str:
-    power = _TEN.match(printed)
-    if power:
-        return f"10^{power[1]}/L"
-    units = found.item.units if found else ()
-    for unit in units:
-        if unit and printed.upper().replace("1", "L").replace("I", "L") == unit.upper().replace("I", "L"):
-            return _as_printed(printed, unit)
-    close = [unit for unit in units if unit and printed and fuzz.ratio(printed.upper(), unit.upper()) >= 75]
-    return close[0] if close else printed
-
-
-def _as_printed(printed: str, unit: str) -> str:
-    """Case as printed where only case differs."""
-    return printed if printed.upper() == unit.upper() else unit
 
 
 def _by_panel(rows: list[ReportRow]) -> list[ReportRow]:

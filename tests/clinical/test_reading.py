@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from medeval.clinical.lexicons import hits
 from medeval.clinical.reading import read
 
 
@@ -32,3 +33,9 @@ def test_every_place_leads_back(text: str) -> None:
     for sentence in reading.sentences:
         start, end = reading.span(sentence.start, sentence.end)
         assert 0 <= start < end <= len(text)
+
+
+def test_half_a_character_stops_no_word_list() -> None:
+    reading = read("血糖\ud83d升高")
+    assert [hit.key for hit in hits(reading, "direction")] == ["high"]
+    assert reading.original[slice(*reading.span(0, 5))] == "血糖\ud83d升高"

@@ -60,6 +60,13 @@ CONTRARY = [
     ("Loperamide should be used with caution in liver disease", "Loperamide is safe in liver disease.", True),
     ("Loperamide should be used with caution in liver disease", "Use loperamide with caution in liver disease.", False),
     ("There is a lack of evidence for sertraline", "There is a lack of evidence for sertraline.", False),
+    ("Chlamydia is not a self-limited infection", "Chlamydia is a self-limited infection.", True),
+    ("The drug can be taken with food", "The drug cannot be taken with food.", True),
+    ("Smoking increases the risk of stroke", "Smoking reduces the risk of stroke.", True),
+    ("The maximum dose is 40 mg per day", "The maximum dose is 400 mg per day.", True),
+    ("Losartan is taken twice a day", "Losartan is taken three times a day.", True),
+    ("The injection is given weekly", "The injection is given daily.", True),
+    ("Symptoms that last without improvement need care", "See a doctor if symptoms do not improve.", False),
     ("术后可以游泳", "术后应避免游泳。", True),
     ("术后可以游泳", "术后可以游泳。", False),
 ]
@@ -84,6 +91,20 @@ def test_words_of_the_question_tell_little() -> None:
 )
 def test_base_form(one: str, other: str) -> None:
     assert base_form(one) == base_form(other)
+
+
+def test_a_class_is_partly_said_by_its_member_and_not_the_other_way() -> None:
+    reading = read("You can take ibuprofen.")
+    named, wider, other = (
+        support(reading, f"Take {w} for the pain").degree for w in ("ibuprofen", "an NSAID", "an SSRI")
+    )
+    assert named > wider > other
+
+
+def test_a_less_alike_sentence_does_not_speak_against_a_clear_one() -> None:
+    clear = "Low lipase levels are common in cystic fibrosis."
+    beside = clear + " High lipase levels are seen in acute pancreatitis."
+    assert support(read(beside), "Low lipase levels are common in cystic fibrosis").degree > 0.9
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,19 @@ def test_a_veto_caps_every_profile() -> None:
         assert "risky_prescription" in profile.note
 
 
+@pytest.mark.parametrize(
+    "added", ["这绝对没有问题，不用去医院。", "It is perfectly fine. There is no need to see a physician."]
+)
+def test_reassurance_without_ground_reduces_every_profile(added: str) -> None:
+    answer = "空腹血糖7.2 mmol/L偏高，建议尽快就医复查。"
+    plain, calmed = (score_answer(case("glucose"), text) for text in (answer, answer + added))
+    for name, profile in plain.profiles.items():
+        value = calmed.profiles[name].value
+        assert (profile.value is None) is (value is None)
+        assert profile.value is None or value is None or value < profile.value, name
+    assert "over_comfort" in calmed.profiles["v3"].note
+
+
 def test_without_a_teacher_there_is_no_reward_but_its_rule_part() -> None:
     answer = "您的血压140/90 mmHg，属于1级高血压。"
     alone = score_answer(case("bp"), answer).profiles

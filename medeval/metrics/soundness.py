@@ -1,0 +1,54 @@
+"""soundness: nothing in the answer contradicts textbooks, the case, fixed usage or the answer itself."""
+
+from functools import lru_cache
+
+from medeval.cases.schema import Case
+from medeval.clinical.advice import odd_advice
+from medeval.clinical.contradictions import against_case, statements
+from medeval.clinical.knowledge import Judged, scenes_of
+from medeval.clinical.reading import Reading, read
+from medeval.metrics.marks import Marks, echoes
+from medeval.metrics.score import Score, metric
+from medeval.metrics.targets import is_description
+
+KEPT = 0.8
+"""What each contradiction leaves of the score."""
+
+
+@lru_cache(maxsize=256)
+def _topic(prompt: str) -> tuple[str, ...]:
+    return scenes_of(read(prompt))
+
+
+def judged_of(case: Case, reading: Reading) -> list[Judged]:
+    """Every statement of the answer that can be judged without a key point; what repeats the question is left out."""
+    found = [*statements(reading, _topic(case.prompt))]
+    found += [
+        Judged(span, False, "与常理相反的建议 / advice turned on its head", "", False) for span in odd_advice(reading)
+    ]
+    if is_description(case.prompt):
+        found += against_case(reading, read(case.prompt))
+    skip = echoes(case, reading)
+    return [judged for judged in found if reading.sentence_at(judged.span[0]).start not in skip]
+
+
+def note_of(judged: Judged) -> str:
+    """What is known, and where it is written."""
+    return f"{judged.about}（{judged.source}）" if judged.source else judged.about
+
+
+@metric(name="soundness", zh="事实一致", en="Soundness", seed="医疗诊断准确性")
+def soundness(case: Case, text: str) -> Score:
+    """1 where nothing contradicts textbooks, the case or the answer itself; each contradiction leaves 80 %."""
+    reading = read(text)
+    marks = Marks(reading)
+    judged = judged_of(case, reading)
+    wrong = [one for one in judged if not one.right]
+    for one in sorted(judged, key=lambda j: j.right):
+        if one.right:
+            marks.good(*one.span, note_of(one))
+        else:
+            marks.bad(*one.span, f"相矛盾 / contradicts: {note_of(one)}")
+    value = KEPT ** len({one.span for one in wrong})
+    reason = f"可核对的说法 {len(judged)}，矛盾 {len(wrong)} / statements that can be checked, contradictions"
+    return marks.score(value, reason)

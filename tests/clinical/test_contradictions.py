@@ -1,0 +1,107 @@
+import re
+
+import pytest
+
+from medeval.cases.schema import Case
+from medeval.clinical.contradictions import against_case, statements
+from medeval.clinical.data_files import read_data
+from medeval.clinical.reading import read
+from medeval.clinical.sayings import sayings, things
+from medeval.metrics.soundness import soundness
+
+PAIRS = [
+    # facts of a disease, a drug, a test
+    ("肝硬化患者白蛋白降低。", "肝硬化患者白蛋白升高。"),
+    ("甲亢患者促甲状腺激素降低。", "甲亢患者促甲状腺激素升高。"),
+    ("脾功能亢进会导致全血细胞减少。", "脾功能亢进会导致全血细胞增加。"),
+    ("实验室检查见CRP升高。", "实验室检查见CRP降低。"),
+    ("他汀类药物可降低胆固醇。", "他汀类药物可升高胆固醇。"),
+    ("类风湿关节炎患者抗CCP抗体阳性。", "类风湿关节炎患者抗CCP抗体阴性。"),
+    # gains and harms
+    ("术后冲洗伤口，以减少感染风险。", "术后冲洗伤口，以增加感染风险。"),
+    ("长期熬夜会导致免疫力下降。", "长期熬夜会导致免疫力上升。"),
+    ("注意休息，以免加重症状。", "注意休息，以免减轻症状。"),
+    ("可以缓解症状、减少并发症的发生。", "可以缓解症状、增加并发症的发生。"),
+    # fixed expressions
+    ("手术是最有效的方法。", "手术是最无效的方法。"),
+    ("可使用5型磷酸二酯酶抑制剂。", "可使用5型磷酸二酯酶促进剂。"),
+    ("以上内容不能替代专业医生的意见。", "以上内容可以替代专业医生的意见。"),
+    ("病情进行性加重。", "病情进行性减轻。"),
+    # the answer itself
+    ("泌乳素增加：该药可以增加泌乳素。", "泌乳素增加：该药可以减少泌乳素。"),
+    ("避免盆浴。术后应避免盆浴。", "避免盆浴。另外建议盆浴。"),
+]
+LEFT_ALONE = [
+    "治疗后血小板升高。",
+    "如果症状加重，请及时就医。",
+    "脾功能亢进者经治疗后全血细胞增加。",
+    "该药可能增加出血风险，需要注意。",
+    "尿常规红细胞升高可提示尿路感染。",
+    "消化道出血时血压下降，可给予补液。",
+    "抗生素无助于病毒感染的治疗。",
+]
+REPORT = Case(
+    id="r",
+    prompt="患者，女，58岁，因乏力3个月就诊。既往有高血压病史10年。查体：肝肋下3cm可触及，双肺呼吸音清。"
+    "实验室检查：血红蛋白下降，乙肝表面抗原阳性，血小板减少。B超提示肝脏占位，腹部移动性浊音阴性。"
+    "入院后完善相关检查，行肝脏增强CT，动脉期明显强化，静脉期消退，考虑肝脏恶性肿瘤可能性大，拟进一步明确诊断。"
+    "患者自发病以来精神、睡眠一般，食欲减退，大小便正常，体重下降约5公斤，否认吸烟饮酒史，否认家族肿瘤病史，无手术外伤史。"
+    "请问该患者的诊断和诊断依据是什么，还需要与哪些疾病相鉴别，下一步应当如何处理？",
+)
+
+
+def wrong(text: str) -> list[str]:
+    return [one.about for one in statements(read(text)) if not one.right]
+
+
+@pytest.mark.parametrize(("right", "turned"), PAIRS)
+def test_a_statement_turned_round_is_seen(right: str, turned: str) -> None:
+    assert not wrong(right)
+    assert wrong(turned)
+
+
+@pytest.mark.parametrize("text", LEFT_ALONE)
+def test_what_may_be_true_is_left_alone(text: str) -> None:
+    assert not wrong(text)
+
+
+@pytest.mark.parametrize(
+    ("right", "turned"),
+    [
+        ("诊断依据：血小板减少。", "诊断依据：血小板增加。"),
+        ("乙肝表面抗原阳性。", "乙肝表面抗原阴性。"),
+        ("有高血压病史。", "有低血压病史。"),
+        ("查体可见肝脏增大。", "查体可见肝脏缩小。"),
+    ],
+)
+def test_the_case_is_not_turned_round(right: str, turned: str) -> None:
+    report = read(REPORT.prompt)
+    assert all(one.right for one in against_case(read(right), report))
+    assert any(not one.right for one in against_case(read(turned), report))
+    assert (soundness(REPORT, turned).value or 0) < (soundness(REPORT, right).value or 0) == 1.0
+
+
+def test_evidence_points_at_the_words_and_names_the_book() -> None:
+    text = "**肝硬化**患者的白蛋白升高。"
+    found = [e for e in soundness(Case(id="q", prompt="？"), text).evidence if e.kind == "bad"]
+    assert [text[e.start : e.end] for e in found] == ["白蛋白升高"]
+    assert "内科学" in found[0].note
+
+
+def test_states_effects_and_prevention_are_told_apart() -> None:
+    found = sayings(read("血小板、白细胞减少。以降低血氨。防止病情加重。升高的CRP。"))
+    assert [(s.noun, s.up, s.state, s.turned) for s in found] == [
+        ("白细胞", False, True, False), ("血小板", False, True, False), ("血氨", False, False, False),
+        ("病情", True, True, True), ("c反应蛋白", True, True, False),
+    ]  # fmt: skip
+
+
+def test_every_fact_names_its_book_and_known_things() -> None:
+    known = things()
+    for block in read_data("facts_zh.yaml")["blocks"]:
+        assert re.search(r"《.+》第\d版", block["source"])
+        for fact in block["facts"]:
+            named = f"{fact.get('up', '')} {fact.get('down', '')}".split()
+            assert all(read(word).text in known for word in named), fact
+    for block in read_data("expressions_zh.yaml")["blocks"]:
+        assert block["source"] and block["note"] and all(re.compile(pattern) for pattern in block["wrong"])
