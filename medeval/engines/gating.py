@@ -73,9 +73,10 @@ class Stacks:
                 pieces.setdefault(factor.module, []).append(Piece(key, a, b))
         return pieces
 
-    def notes(self) -> list[str]:
-        """What the readers of the adapters found worth saying, each once."""
-        return list(dict.fromkeys(note for checked in self.checked.values() for note in checked.lora.notes))
+    def notes(self, sees: bool) -> tuple[str, ...]:
+        """What the readers of the adapters found worth saying, each once; and that a base sees no images."""
+        blind = () if sees else ("文字模型，不能看图 / text-only model",)
+        return (*dict.fromkeys(note for checked in self.checked.values() for note in checked.lora.notes), *blind)
 
 
 def key_of(adapter: Adapter) -> str:

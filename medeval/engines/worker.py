@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from queue import Empty
 from threading import Event as Cancel
 from threading import Thread
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from medeval.adapters.variant import Variant
 from medeval.engines.contract import BaseRef, Event, Failed, Receipt, Request, Token
+from medeval.engines.gating import Change
 from medeval.engines.rows import Job
 from medeval.engines.scheduler import Batch, Encoder, Scheduler
 from medeval.errors import EngineError
@@ -20,28 +22,8 @@ from medeval.errors import EngineError
 MAX_ROWS = 64
 
 
-class Opened(Protocol):
-    """What opening yields, whatever the library."""
-
-    @property
-    def batch(self) -> Batch:
-        """The batch, empty."""
-        ...
-
-    @property
-    def encoder(self) -> Encoder:
-        """The base's tokenizer and image processor."""
-        ...
-
-    @property
-    def receipt(self) -> Receipt:
-        """What was loaded."""
-        ...
-
-    @property
-    def switched(self) -> Collection[str]:
-        """Variants that need weights of their own in the base's place."""
-        ...
+class Base(Protocol):
+    """A loaded base."""
 
     @property
     def stop_ids(self) -> frozenset[int]:
@@ -49,7 +31,37 @@ class Opened(Protocol):
         ...
 
 
-T = TypeVar("T", bound=Opened)
+L = TypeVar("L", bound=Base)
+B = TypeVar("B", bound=Batch)
+E = TypeVar("E", bound=Encoder)
+
+
+@dataclass
+class Opened(Generic[L, B, E]):
+    """A loaded base with everything its variants need, whatever the library."""
+
+    base: L
+    batch: B
+    encoder: E
+    changes: Mapping[str, Sequence[Change]]
+    receipt: Receipt
+    base_bytes: int
+    """Memory of the base."""
+    factor_bytes: int
+    """Memory that all adapters together take."""
+
+    @property
+    def switched(self) -> frozenset[str]:
+        """Variants that need weights of their own in the base's place."""
+        return frozenset(name for name, changes in self.changes.items() if changes)
+
+    @property
+    def stop_ids(self) -> frozenset[int]:
+        """Tokens that end an answer."""
+        return self.base.stop_ids
+
+
+T = TypeVar("T", bound=Opened[Any, Any, Any])
 
 
 class RowEngine(ABC, Generic[T]):

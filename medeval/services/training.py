@@ -35,9 +35,7 @@ if TYPE_CHECKING:
     from medeval.store.jobs import Job
 
 WORKERS = {"torch": "medeval.training.worker_torch", "mlx": "medeval.training.worker_mlx"}
-"""Engine -> module with `train(task) -> Trained`."""
-DRY_RUNS = {"torch": "medeval.training.dry", "mlx": "medeval.training.worker_mlx"}
-"""Engine -> module with `dry_run(task)`."""
+"""Engine -> module with `train(task) -> Trained` and `dry_run(task)`."""
 
 
 @dataclass(frozen=True)
@@ -237,4 +235,4 @@ def _install(made: Path, settings: Settings, folder: JobFolder) -> str:
 def _dry(folder: JobFolder, settings: Settings) -> None:
     """Three steps on the real model and data; reports their pace and memory, keeps nothing."""
     task = make_task(settings, folder)
-    folder.emit("result", **import_module(DRY_RUNS[engine_of(task.config)]).dry_run(task))
+    folder.emit("result", **import_module(WORKERS[engine_of(task.config)]).dry_run(task))

@@ -162,8 +162,7 @@ def identifier_problems(samples: Iterable[Sample]) -> list[Problem]:
         texts = [m.text for m in sample.messages] + [sample.chosen, sample.rejected]
         finds = {find for text in texts for find in find_identifiers(text)}
         found += [
-            _problem(sample, "identifier", f"疑似{zh} {shown} / looks like a {en}")
-            for zh, en, shown in sorted(finds)
+            _problem(sample, "identifier", f"疑似{zh} {shown} / looks like a {en}") for zh, en, shown in sorted(finds)
         ]
         found += [
             _problem(sample, "identifier", f"meta 含患者信息 {key} / meta holds {key}, which names a patient")

@@ -1,49 +1,39 @@
-"""A dry run: three optimizer steps on the real model and data, for their pace and memory; nothing is kept."""
+"""What a dry run found: the pace and memory of the first steps on the real model and data; nothing is kept."""
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
-from medeval.training.curriculum import Curriculum
-from medeval.training.task import TrainTask
+from medeval.training.record import Recorder
 
 STEPS = 3
 
 
-def dry_run(task: TrainTask) -> dict[str, Any]:
-    """Loads, takes three steps, and measures.
+def figures_of(
+    recorder: Recorder, steps: int, load_seconds: float, trained: int, modules: int, device: str
+) -> dict[str, Any]:
+    """The figures of a run that took `STEPS` steps with its recorder `measuring`.
+
+    Args:
+        recorder: of that run.
+        steps: of the whole run.
+        load_seconds: until the model was ready.
+        trained: numbers that training changes.
+        modules: how many modules carry the new adapter.
+        device: where it ran.
 
     Returns:
-        `steps` of the whole run, `seconds_per_step` (the first step, which warms up, left out), `load_seconds`,
-        `memory_bytes` at most, `checkpoint_bytes`, `trained` numbers, `modules`, `losses`.
-
-    Raises:
-        MedevalError: whatever would stop the real run.
+        The arguments; `seconds_per_step` (the first step, which warms up, left out), `memory_bytes` at most,
+        `checkpoint_bytes`, `losses`.
     """
-    import torch
-
-    from medeval.training.torch_record import memory_bytes
-    from medeval.training.worker_torch import prepare, usable
-
-    whole = Curriculum(task.config, usable(task))
-    began = time.monotonic()
-    trainer, recorder = prepare(task, whole)
-    loaded = time.monotonic() - began
-    trainer.args.max_steps = min(STEPS, whole.steps)
-    recorder.total = trainer.args.max_steps
-    recorder.measuring = True
-    trainer.train()
-    events, _ = task.folder.events()
-    steps = [event for event in events if event["kind"] == "step"]
-    paced = [float(event["seconds_per_step"]) for event in steps[1:] or steps]
-    trained = trainer.trainee.trained
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
+    events, _ = recorder.task.folder.events()
+    taken = [event for event in events if event["kind"] == "step"]
+    paced = [float(event["seconds_per_step"]) for event in taken[1:] or taken]
+    memory = max(recorder.measures.memory_bytes(), *(int(event["memory_bytes"]) for event in taken))
     return {
-        "steps": whole.steps, "seconds_per_step": sum(paced) / len(paced), "load_seconds": loaded,
-        "memory_bytes": max(memory_bytes(trainer.trainee.base.device), max(int(e["memory_bytes"]) for e in steps)),
+        "steps": steps, "seconds_per_step": sum(paced) / len(paced), "load_seconds": load_seconds,
+        "memory_bytes": memory,
         # float32 weights and the two moments of AdamW
-        "checkpoint_bytes": 12 * trained, "trained": trained, "modules": len(trainer.trainee.targets.modules),
-        "losses": [event["loss"] for event in steps], "device": str(trainer.trainee.base.device),
+        "checkpoint_bytes": 12 * trained, "trained": trained, "modules": modules,
+        "losses": [event["loss"] for event in taken], "device": device,
     }  # fmt: skip

@@ -30,6 +30,7 @@ from medeval.engines.mlx.overrides import applied
 from medeval.engines.mlx.tree import AsLinear, Tree
 from medeval.errors import UsageError
 from medeval.training.config import TrainConfig
+from medeval.training.exchanges import scaled_down
 from medeval.training.mlx_data import MicroBatch
 from medeval.training.mlx_layers import KeyedDropout, Masks, Places, add_below, add_experts, add_new, own_copy
 from medeval.training.targets import Skeleton, Targets, find_targets
@@ -170,7 +171,7 @@ def load_trainee(config: TrainConfig, reference: BaseRef, stack: Sequence[Adapte
     masks = Masks(config.seed)
     _open_for_training(base, places, config, masks)
     values = {name: module[leaf].astype(mx.float32) for name, (module, leaf) in places.found.items()}
-    encoder = Encoder(_with_image_size(base, config.image_size))
+    encoder = Encoder(replace(base, image_processor=scaled_down(base.image_processor, config.image_size)))
     asker = Encoder(base)
     made = Trainee(base, encoder, asker, fingerprint, targets, places, masks, values, values, config.rank, scale)
     made.put(values)
@@ -245,17 +246,3 @@ def _open_for_training(base: Loaded, places: Places, config: TrainConfig, masks:
         from mlx_vlm.trainer.common.utils import enable_gradient_checkpointing
 
         enable_gradient_checkpointing(base.model.layers)
-
-
-def _with_image_size(base: Loaded, image_size: int) -> Loaded:
-    """The same base whose processor scales images down to the run's area, never up."""
-    if base.image_processor is None:
-        return base
-    import copy
-
-    processor = copy.deepcopy(base.image_processor)
-    size = dict(processor.size)
-    longest = int(size.get("longest_edge") or image_size**2)
-    size["longest_edge"] = max(min(longest, image_size**2), int(size.get("shortest_edge") or 0))
-    processor.size = type(processor.size)(**size) if not isinstance(processor.size, dict) else size
-    return replace(base, image_processor=processor)

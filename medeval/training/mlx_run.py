@@ -16,14 +16,16 @@ import mlx.core as mx
 import numpy as np
 from mlx import optimizers
 
+from medeval.cases.schema import Case
+from medeval.training.clinical import Answers
 from medeval.training.config import TrainConfig
 from medeval.training.curriculum import Curriculum, learning_rate
 from medeval.training.data import Sample
-from medeval.training.mlx_clinical import Clinical, clinical_score
+from medeval.training.mlx_answers import ask
 from medeval.training.mlx_data import Lessons, MicroBatch, micro_batches
 from medeval.training.mlx_losses import likelihoods, preference_losses, sample_losses, weighted_loss
 from medeval.training.mlx_model import Trainee, Values
-from medeval.training.mlx_record import Recorder, figures
+from medeval.training.record import Recorder, figures, process_bytes
 from medeval.training.task import TrainTask
 
 STATE = "run_state.json"
@@ -39,7 +41,7 @@ class Run:
         self.task, self.config = task, task.config
         self.trainee, self._curriculum = trainee, curriculum
         self._lessons = Lessons(trainee.encoder, task.config)
-        self.recorder = Recorder(task, curriculum, self)
+        self.recorder = Recorder(task, curriculum, self, "mlx")
         # two, because a step without images leaves the vision side alone, moments and decay included, as in torch
         self._optimizers = {seen: _adamw(self.config, self._side(trainee.values, seen)) for seen in (False, True)}
         self._loss = self._preference if self._pairs else self._weighted
@@ -131,18 +133,15 @@ class Run:
         self.trainee.base.model.train()
         return {"val_loss": math.fsum(losses) / len(losses), **figures(margins)}
 
-    def clinical(self) -> Clinical | None:
-        """Real answers to the run's cases, scored."""
-        config, folder = self.config, self.task.folder
-        return clinical_score(self.trainee, self.task.cases, config.profile, config.suite_tokens, folder.stop_requested)
+    def ask(self, cases: Sequence[Case], tokens: int, stop: Callable[[], bool]) -> Answers:
+        """Real answers to the run's cases."""
+        return ask(self.trainee, cases, tokens, stop)
 
     def memory_bytes(self) -> int:
         """Most memory in use so far: MLX's own on a GPU, this process's on a CPU."""
         if self.trainee.device == "gpu":
             return int(mx.get_peak_memory())
-        import psutil
-
-        return int(psutil.Process().memory_info().rss)
+        return process_bytes()
 
     def write(self, folder: Path) -> None:
         """Fills a checkpoint folder: adapter, optimizer, and what the recorder carries on."""

@@ -134,4 +134,3 @@ def time_text(seconds: float, lang: str) -> str:
     if minutes < 90:
         return f"{minutes:.0f} 分钟" if lang == "zh" else f"{minutes:.0f} min"
     return f"{minutes / 60:.1f} 小时" if lang == "zh" else f"{minutes / 60:.1f} h"
-

@@ -6,7 +6,7 @@ twice. Label smoothing is the conservative form of Mitchell 2023: a share of the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -105,15 +105,6 @@ def below_only(trainee: Trainee) -> Iterator[None]:
             layer.scaling[NEW] = scale
         for module in whole:
             module._disable_adapters = False
-
-
-def figures(margins: Iterable[float]) -> dict[str, float]:
-    """Mean margin and accuracy for an event; a margin of 0, as before the first step, counts half. Empty: nothing."""
-    found = list(margins)
-    if not found:
-        return {}
-    right = sum(1.0 if margin > 0 else 0.5 if margin == 0 else 0.0 for margin in found)
-    return {"margin": sum(found) / len(found), "accuracy": right / len(found)}
 
 
 def _likelihood(model: Any, inputs: Mapping[str, Any]) -> Tensor:

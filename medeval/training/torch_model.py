@@ -27,6 +27,7 @@ from medeval.engines.torch.loading import Loaded, choose_device, load_base, stop
 from medeval.engines.torch.overrides import changed
 from medeval.errors import EngineError, MissingPackageError, UsageError
 from medeval.training.config import TrainConfig
+from medeval.training.exchanges import scaled_down
 from medeval.training.targets import Skeleton, Targets, find_targets
 
 NEW = "default"
@@ -81,7 +82,7 @@ def load_trainee(config: TrainConfig, reference: BaseRef, stack: Sequence[Adapte
         base.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         base.model.enable_input_require_grads()
     base.model.config.use_cache = False
-    encoder = Encoder(_with_image_size(base, config.image_size))
+    encoder = Encoder(replace(base, image_processor=scaled_down(base.image_processor, config.image_size)))
     return Trainee(base, model, encoder, Encoder(base), fingerprint, targets)
 
 
@@ -161,9 +162,7 @@ def _whole(base: Loaded) -> Any:
     return base.model
 
 
-def _adapted(
-    config: TrainConfig, base: Loaded, stack: Sequence[Adapter], fingerprint: str, targets: Targets
-) -> Any:
+def _adapted(config: TrainConfig, base: Loaded, stack: Sequence[Adapter], fingerprint: str, targets: Targets) -> Any:
     from peft import LoraConfig, get_peft_model
 
     below = _read_stack(base.model, stack, fingerprint)
@@ -245,17 +244,3 @@ def _add_below(model: Any, index: int, factors: Sequence[Factor]) -> str:
             layer.lora_A[name].weight.copy_(torch.from_numpy(factor.a.T.copy()))
             layer.lora_B[name].weight.copy_(torch.from_numpy(factor.b.T.copy()))
     return name
-
-
-def _with_image_size(base: Loaded, image_size: int) -> Loaded:
-    """The same base whose processor scales images down to the run's area, never up."""
-    if base.image_processor is None:
-        return base
-    import copy
-
-    processor = copy.deepcopy(base.image_processor)
-    size = dict(processor.size)
-    longest = int(size.get("longest_edge") or image_size**2)
-    size["longest_edge"] = max(min(longest, image_size**2), int(size.get("shortest_edge") or 0))
-    processor.size = type(processor.size)(**size) if not isinstance(processor.size, dict) else size
-    return replace(base, image_processor=processor)

@@ -19,10 +19,10 @@ from transformers import Trainer, TrainingArguments
 
 from medeval.training.curriculum import learning_rate
 from medeval.training.losses import weighted_loss
+from medeval.training.record import Recorder
 from medeval.training.torch_data import MicroBatches, forward_inputs
 from medeval.training.torch_dpo import preference, weighted_preference
 from medeval.training.torch_model import NEW, Trainee
-from medeval.training.torch_record import Recorder
 
 STATE = "run_state.json"
 
@@ -39,6 +39,8 @@ class LessonTrainer(Trainer):  # type: ignore[misc]
         self.trainee, self.recorder = trainee, recorder
         self._config = recorder.config
         self._after = -1
+        self._tokens = 0
+        """Read since the last step."""
         # the loss below is a mean over a micro-batch: the Trainer divides it by the accumulation
         self.model_accepts_loss_kwargs = False
         self.loss_is_scaled_for_ga = False
@@ -59,10 +61,10 @@ class LessonTrainer(Trainer):  # type: ignore[misc]
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Tensor:
         """Each sample's answer loss times its weight, averaged over the micro-batch."""
-        self.recorder.count_tokens(inputs)
+        self._tokens += int(inputs["attention_mask"].sum())
         if self._config.method == "dpo":
             found = preference(self.trainee, model, inputs, self._config)
-            self.recorder.count_margins(found.margins)
+            self.recorder.count_margins(found.margins.tolist())
             return weighted_preference(found, inputs["weights"])
         logits, labels = answers_of(model, inputs)
         return weighted_loss(logits, labels, inputs["weights"])
@@ -75,14 +77,15 @@ class LessonTrainer(Trainer):  # type: ignore[misc]
         if step in (self._after, self._initial_global_step):
             return
         self._after = step
-        loss = float(tr_loss)
+        loss, tokens = float(tr_loss), self._tokens
         tr_loss -= tr_loss
+        self._tokens = 0
         self._globalstep_last_logged = step
-        event = self.recorder.after_step(step, loss, float(grad_norm), float(learning_rate or 0.0))
+        event = self.recorder.after_step(step, loss, float(grad_norm), float(learning_rate or 0.0), tokens)
         if event is not None and self.args.report_to:
             self.log({key: event[key] for key in ("loss", "grad_norm", "lr", "tokens_per_second") if key in event})
         if self.recorder.due_for_evaluation(step):
-            measured = self.recorder.evaluate(step, self.trainee)
+            measured = self.recorder.evaluate(step)
             if self.args.report_to and measured:
                 self.log(measured)
         if self.recorder.due_for_checkpoint(step):

@@ -3,7 +3,6 @@
 import json
 import math
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +13,20 @@ from medeval.adapters.catalogue import find_variants
 from medeval.training.checkpoints import newest
 from medeval.training.config import ConfigError
 from medeval.training.curriculum import Curriculum
+from medeval.training.ready import usable
+from medeval.training.record import figures
 from medeval.training.torch_dpo import (
     answer_logps,
     below_only,
     dpo_losses,
-    figures,
     preference,
     weighted_preference,
 )
 from medeval.training.torch_model import NEW
-from medeval.training.worker_torch import prepare, train, usable
-from training.worker_world import World, again, build_world, history, losses
+from medeval.training.worker_torch import prepare, train
+from training.worker_world import World, again, history, losses
 
 LOG2 = math.log(2)
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield build_world(tmp_path_factory.mktemp("world"))
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

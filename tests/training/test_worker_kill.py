@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -50,10 +51,18 @@ def kill_at_some_moment(task: TrainTask, chance: random.Random, saving: bool) ->
     return found
 
 
-@pytest.mark.parametrize("kills", [pytest.param(1, id="1"), pytest.param(20, id="20", marks=pytest.mark.heavy)])
-def test_killed_runs_go_on_exactly(tmp_path: Path, kills: int) -> None:
+KILLS = [
+    pytest.param(engine, kills, steps, id=f"{engine}-{kills}", marks=[pytest.mark.heavy] if kills > 1 else [])
+    for engine, kills, steps in (("torch", 1, 8), ("torch", 20, 40), ("mlx", 1, 8), ("mlx", 8, 24))
+]
+
+
+@pytest.mark.parametrize(("engine", "kills", "steps"), KILLS)
+def test_killed_runs_go_on_exactly(tmp_path: Path, engine: str, kills: int, steps: int) -> None:
+    if engine == "mlx":
+        pytest.importorskip("mlx_vlm", reason="mlx-vlm is not installed (requirements-dev.txt has it)")
     world = build_world(tmp_path / "world")
-    changes = {"steps": 40 if kills > 1 else 8, "save_every": 1, "eval_every": 5, "keep_last": 2, "keep_best": 1}
+    changes = {"engine": engine, "steps": steps, "save_every": 1, "eval_every": 5, "keep_last": 2, "keep_best": 1}
     killed = world.task(tmp_path / "killed", **changes)
     chance = random.Random(kills)
     moments = [kill_at_some_moment(killed, chance, saving=number % 2 == 0) for number in range(kills)]
@@ -64,11 +73,11 @@ def test_killed_runs_go_on_exactly(tmp_path: Path, kills: int) -> None:
     assert last.wait(timeout=300) == 0, killed.folder.log.read_text()[-2000:]
     assert killed.folder.outcome() == ("done", "")
     plain = world.task(tmp_path / "plain", **changes)
-    assert train(plain).finished
+    assert import_module(f"medeval.training.worker_{engine}").train(plain).finished
     joined, straight = losses(killed), losses(plain)
-    assert len(joined) == len(straight) == changes["steps"]
+    assert len(joined) == len(straight) == steps
     worst = max(abs(a - b) for a, b in zip(joined, straight, strict=True))
-    assert worst <= 1e-6
+    assert worst <= 1e-6 and not history(killed).warm
     assert [e["val_loss"] for e in history(killed).evals] == pytest.approx(
         [e["val_loss"] for e in history(plain).evals], abs=1e-6
     )

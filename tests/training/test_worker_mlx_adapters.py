@@ -1,11 +1,9 @@
 """Adapters that the MLX worker makes: used by both engines and by mlx-vlm itself; preference pairs; no torch."""
 
 import json
-import math
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from threading import Event as Cancel
@@ -22,25 +20,18 @@ from medeval.training.checkpoints import newest
 from medeval.training.curriculum import Curriculum
 from medeval.training.losses import IGNORE
 from medeval.training.task import TrainTask
-from training.worker_world import World, build_world, history, losses
+from training.worker_world import World, history
 
 pytest.importorskip("mlx_vlm", reason="mlx-vlm is not installed (requirements-dev.txt has it)")
 
 import mlx.core as mx
 
-from medeval.training.mlx_clinical import ask
+from medeval.training.mlx_answers import ask
 from medeval.training.mlx_data import micro_batches
-from medeval.training.worker_mlx import prepare, train, usable
+from medeval.training.ready import usable
+from medeval.training.worker_mlx import prepare
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield build_world(tmp_path_factory.mktemp("world"))
-    torch.set_num_threads(threads)
 
 
 def started(task: TrainTask):  # type: ignore[no-untyped-def]
@@ -153,19 +144,6 @@ def test_mlx_vlm_itself_loads_the_adapter(world: World, tmp_path: Path) -> None:
     run.trainee.base.model.eval()
     difference = np.array(theirs(ids).logits) - np.array(run.trainee.base.model(ids).logits)
     assert np.abs(difference).max() < 1e-4
-
-
-def test_preference_pairs_teach_the_preference(world: World, tmp_path: Path) -> None:
-    data = tmp_path / "pairs"
-    data.mkdir()
-    rows = [{"prompt": f"问{i}", "chosen": f"好{i}", "rejected": f"坏坏{i}"} for i in range(4)]
-    (data / "train.jsonl").write_text("\n".join(json.dumps(r, ensure_ascii=False) for r in rows), "utf-8")
-    task = world.task(tmp_path / "dpo", data=data, method="dpo", dropout=0.0, steps=8, warmup_steps=0)
-    train(task)
-    assert losses(task)[0] == pytest.approx(math.log(2), abs=1e-4), "the new adapter begins as its own reference"
-    assert losses(task)[-1] < 0.6
-    first, last = history(task).steps[0], history(task).steps[-1]
-    assert (first["accuracy"], first["margin"]) == (0.5, 0.0) and (last["accuracy"], last["margin"] > 0) == (1.0, True)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])

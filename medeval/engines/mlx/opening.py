@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import mlx.core as mx
@@ -11,9 +10,10 @@ import numpy as np
 
 from medeval.adapters.fingerprint import base_fingerprint
 from medeval.adapters.variant import Variant
+from medeval.engines import worker
 from medeval.engines.contract import BaseRef, Receipt
 from medeval.engines.folders import package_versions
-from medeval.engines.gating import PROBE, Change, Stacks, badges, pass_gate
+from medeval.engines.gating import PROBE, Change, badges, pass_gate
 from medeval.engines.mlx.batch import Batch
 from medeval.engines.mlx.encoding import Encoder, Pixels
 from medeval.engines.mlx.factors import install
@@ -24,29 +24,7 @@ from medeval.engines.plan import Plan
 _PACKAGES = ("mlx", "mlx-lm", "mlx-vlm", "transformers", "tokenizers")
 
 
-@dataclass
-class Opened:
-    """A loaded base with everything its variants need."""
-
-    base: Loaded
-    batch: Batch
-    encoder: Encoder
-    changes: Mapping[str, Sequence[Change]]
-    receipt: Receipt
-    base_bytes: int
-    """Memory of the base."""
-    factor_bytes: int
-    """Memory that all adapters together take."""
-
-    @property
-    def switched(self) -> frozenset[str]:
-        """Variants that need weights of their own in the base's place."""
-        return frozenset(name for name, changes in self.changes.items() if changes)
-
-    @property
-    def stop_ids(self) -> frozenset[int]:
-        """Tokens that end an answer."""
-        return self.base.stop_ids
+Opened = worker.Opened[Loaded, Batch, Encoder]
 
 
 def open_base(reference: BaseRef, variants: Sequence[Variant]) -> Opened:
@@ -64,10 +42,13 @@ def open_base(reference: BaseRef, variants: Sequence[Variant]) -> Opened:
     changes = {name: stacks.changes_of(variant) for name, variant in stacks.variants.items()}
     encoder, batch = Encoder(base), Batch(base, plan, changes)
     found = badges(stacks, _probe(base, batch, plan, changes))
+    notes = stacks.notes(base.sees)
+    if base.bits:
+        notes += (f"基础模型 {base.bits} 位量化，适配器为浮点 / {base.bits}-bit base, adapters not quantised",)
     receipt = Receipt(
         engine="mlx", base=reference.path, base_fingerprint=fingerprint, dtype=base.dtype_name,
         device="cpu" if mx.default_device() == mx.cpu else "gpu", variants=found, refused=stacks.refused,
-        template_sha256=base.template_sha256, packages=package_versions(_PACKAGES), notes=_notes(base, stacks),
+        template_sha256=base.template_sha256, packages=package_versions(_PACKAGES), notes=notes,
     )  # fmt: skip
     return Opened(base, batch, encoder, changes, receipt, base_bytes, size)
 
@@ -106,12 +87,3 @@ def _ramp(base: Loaded) -> Pixels:
     width = channels * int(vision.get("temporal_patch_size", 2)) * int(vision["patch_size"]) ** 2
     values = np.linspace(-1, 1, side * side * width, dtype=np.float32).reshape(side * side, width)
     return Pixels((), values, np.array([[1, side, side]]))
-
-
-def _notes(base: Loaded, stacks: Stacks) -> tuple[str, ...]:
-    notes = stacks.notes()
-    if not base.sees:
-        notes.append("文字模型，不能看图 / text-only model")
-    if base.bits:
-        notes.append(f"基础模型 {base.bits} 位量化，适配器为浮点 / {base.bits}-bit base, adapters not quantised")
-    return tuple(notes)

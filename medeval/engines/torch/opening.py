@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from medeval.adapters.fingerprint import base_fingerprint
 from medeval.adapters.variant import Variant
+from medeval.engines import worker
 from medeval.engines.contract import BaseRef, Receipt
 from medeval.engines.folders import package_versions
-from medeval.engines.gating import PROBE, Change, Stacks, badges, pass_gate
+from medeval.engines.gating import PROBE, Change, badges, pass_gate
 from medeval.engines.torch.batch import Batch
 from medeval.engines.torch.encoding import Encoder, Pixels
 from medeval.engines.torch.factors import Plan, install
@@ -23,34 +23,7 @@ from medeval.engines.torch.overrides import applied
 _PACKAGES = ("torch", "transformers", "tokenizers", "safetensors")
 
 
-@dataclass
-class Opened:
-    """A loaded base with everything its variants need."""
-
-    base: Loaded
-    batch: Batch
-    encoder: Encoder
-    changes: Mapping[str, Sequence[Change]]
-    receipt: Receipt
-    factor_bytes: int
-    """Memory that all adapters together take."""
-
-    @property
-    def base_bytes(self) -> int:
-        """Memory of the base's parameters and buffers, shared ones counted once."""
-        model = self.base.model
-        kept = {t.data_ptr(): t.nbytes for t in [*model.parameters(), *model.buffers()]}
-        return sum(kept.values())
-
-    @property
-    def switched(self) -> frozenset[str]:
-        """Variants that need weights of their own in the base's place."""
-        return frozenset(name for name, changes in self.changes.items() if changes)
-
-    @property
-    def stop_ids(self) -> frozenset[int]:
-        """Tokens that end an answer."""
-        return self.base.stop_ids
+Opened = worker.Opened[Loaded, Batch, Encoder]
 
 
 def open_base(reference: BaseRef, variants: Sequence[Variant]) -> Opened:
@@ -74,9 +47,14 @@ def open_base(reference: BaseRef, variants: Sequence[Variant]) -> Opened:
         engine="torch", base=reference.path, base_fingerprint=fingerprint,
         dtype=str(base.dtype).removeprefix("torch."), device=str(base.device),
         variants=found, refused=stacks.refused, template_sha256=base.template_sha256,
-        packages=package_versions(_PACKAGES), notes=_notes(base, stacks),
+        packages=package_versions(_PACKAGES), notes=stacks.notes(base.sees),
     )  # fmt: skip
-    return Opened(base, batch, encoder, changes, receipt, size)
+    return Opened(base, batch, encoder, changes, receipt, _count_bytes(base.model), size)
+
+
+def _count_bytes(model: nn.Module) -> int:
+    """Memory of a model's parameters and buffers, shared ones counted once."""
+    return sum({t.data_ptr(): t.nbytes for t in [*model.parameters(), *model.buffers()]}.values())
 
 
 def _probe(base: Loaded, plan: Plan, changes: Mapping[str, Sequence[Change]]) -> dict[str, float]:
@@ -113,10 +91,3 @@ def _seen(base: Loaded) -> Tensor:
     grid = torch.tensor([[1, side, side]])
     made = Batch(base, Plan()).see(Pixels((), values, grid))
     return torch.cat(list(made.pooler_output)).float()
-
-
-def _notes(base: Loaded, stacks: Stacks) -> tuple[str, ...]:
-    notes = stacks.notes()
-    if not base.sees:
-        notes.append("文字模型，不能看图 / text-only model")
-    return tuple(notes)

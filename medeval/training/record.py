@@ -1,4 +1,4 @@
-"""Recorder: what a torch run reports, when it evaluates, saves and ends, and what of that a checkpoint carries on."""
+"""Recorder: what a run reports, when it evaluates, saves and ends, and what of that a checkpoint carries on."""
 
 from __future__ import annotations
 
@@ -6,38 +6,49 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import torch
-
+from medeval.cases.schema import Case
 from medeval.errors import MedevalError
 from medeval.training.checkpoints import prune, save_checkpoint
+from medeval.training.clinical import Answers, clinical_score
 from medeval.training.config import TrainConfig
 from medeval.training.curriculum import Curriculum
 from medeval.training.data import Sample
 from medeval.training.disk import require_space
-from medeval.training.losses import IGNORE, sample_losses
 from medeval.training.task import TrainTask
-from medeval.training.torch_clinical import clinical_score
-from medeval.training.torch_data import Lessons, forward_inputs
-from medeval.training.torch_dpo import figures, preference
-from medeval.training.torch_model import Trainee
 
 _LEAST_ROOM = 20_000_000
 
 
-class Recorder:
-    """The bookkeeping of one run. Steps count from 1 here: `step` is how many are done."""
+class Measures(Protocol):
+    """What the recorder asks of the engine whose run it keeps the books of."""
 
-    def __init__(self, task: TrainTask, curriculum: Curriculum, lessons: Lessons, trainee: Trainee) -> None:
+    def validate(self, samples: Sequence[Sample]) -> dict[str, float]:
+        """`val_loss`, the mean loss per sample, unweighted; of pairs also `figures` of their margins."""
+        ...
+
+    def ask(self, cases: Sequence[Case], tokens: int, stop: Callable[[], bool]) -> Answers:
+        """Greedy answers of the model as it is now, at most `tokens` each; `stop` is asked between tokens."""
+        ...
+
+    def memory_bytes(self) -> int:
+        """Most memory in use so far."""
+        ...
+
+
+class Recorder:
+    """The bookkeeping of one run. Steps count from 1 here: `step` is how many are done; `engine` is who trains."""
+
+    def __init__(self, task: TrainTask, curriculum: Curriculum, measures: Measures, engine: str) -> None:
         self.task, self.config, self.total = task, task.config, curriculum.steps
-        self._curriculum, self._lessons, self._trainee = curriculum, lessons, trainee
+        self._curriculum, self.measures, self._engine = curriculum, measures, engine
         self._valid = pick(task.data.valid, self.config)
         self._window: list[tuple[float, int, float]] = []
         """Loss, tokens and seconds of each step since the last event."""
         self._margins: list[float] = []
         """Reward margins of the pairs seen since the last event (method dpo)."""
-        self._tokens, self._began = 0, time.monotonic()
+        self._began = time.monotonic()
         self._latest: dict[str, float] = {}
         self._best: tuple[float, int] | None = None
         self._evaluated = self._saved = 0
@@ -58,25 +69,21 @@ class Recorder:
         self._margins = [float(margin) for margin in state.get("margins", ())]
         self._best = (float(state["best"][0]), int(state["best"][1])) if state["best"] else None
         self._latest, self._evaluated = dict(state["latest"]), int(state["evaluated"])
-        self._began, self._tokens = time.monotonic(), 0
+        self._began = time.monotonic()
 
-    def count_tokens(self, inputs: Mapping[str, Any]) -> None:
-        """Counts what one forward pass reads."""
-        self._tokens += int(inputs["attention_mask"].sum())
-
-    def count_margins(self, margins: torch.Tensor) -> None:
+    def count_margins(self, margins: Sequence[float]) -> None:
         """Notes the reward margins of the pairs of one forward pass."""
-        self._margins += margins.tolist()
+        self._margins += margins
 
-    def after_step(self, step: int, loss: float, norm: float, rate: float) -> dict[str, Any] | None:
+    def after_step(self, step: int, loss: float, norm: float, rate: float, tokens: int) -> dict[str, Any] | None:
         """Notes a step; every `log_every` steps an event with the means since the last one.
 
         Raises:
             MedevalError: the loss is no number any more. DiskFullError: hardly any room is left.
         """
         now = time.monotonic()
-        self._window.append((loss, self._tokens, now - self._began))
-        self._began, self._tokens = now, 0
+        self._window.append((loss, tokens, now - self._began))
+        self._began = now
         if not (math.isfinite(loss) and math.isfinite(norm)):
             raise MedevalError(
                 f"第 {step} 步的损失不再是数（发散），请降低 learning_rate 后从上一个检查点续跑"
@@ -89,7 +96,7 @@ class Recorder:
         event = {
             "step": step, "total": self.total, "loss": sum(item[0] for item in self._window) / len(self._window),
             "lr": rate, "grad_norm": norm, "tokens_per_second": sum(i[1] for i in self._window) / max(seconds, 1e-9),
-            "memory_bytes": memory_bytes(self._trainee.base.device), "phase": self._curriculum.phase_at(step - 1),
+            "memory_bytes": self.measures.memory_bytes(), "phase": self._curriculum.phase_at(step - 1),
             "seconds_per_step": seconds / len(self._window), **figures(self._margins),
         }  # fmt: skip
         self._window, self._margins = [], []
@@ -115,18 +122,18 @@ class Recorder:
         self.early = bool(patience and best and step - best[1] >= patience and step < self.total)
         return step >= self.total or self.early or self.task.folder.stop_requested()
 
-    def evaluate(self, step: int, trainee: Trainee) -> dict[str, float]:
+    def evaluate(self, step: int) -> dict[str, float]:
         """Measures and reports; what could not be measured is absent, never 0."""
         measured: dict[str, float] = {}
         if self._valid:
-            measured = validate(trainee, self._lessons, self._valid, self.config)
+            measured = self.measures.validate(self._valid)
             self.task.folder.emit("eval", step=step, samples=len(self._valid), **measured)
         if self.task.cases:
-            clinical = self._clinical(step, trainee)
+            clinical = self._clinical(step)
             measured |= {} if clinical is None else {"clinical": clinical}
-        goodness = measured.get("clinical", -measured["val_loss"] if "val_loss" in measured else None)
-        if goodness is not None and (self._best is None or goodness > self._best[0]):
-            self._best = (goodness, step)
+        good = goodness(measured)
+        if good is not None and (self._best is None or good > self._best[0]):
+            self._best = (good, step)
         self._latest, self._evaluated = measured, step
         self._began = time.monotonic()  # the pace of steps is that of steps alone
         return measured
@@ -136,58 +143,25 @@ class Recorder:
         if step == self._saved:
             return
         fresh = self._latest if self._evaluated == step else {}
-        score = fresh.get("clinical", -fresh["val_loss"] if "val_loss" in fresh else None)
-        made = save_checkpoint(self.task.checkpoints, step, write, {"engine": "torch", **fresh}, score)
+        facts = {"engine": self._engine, **fresh}
+        made = save_checkpoint(self.task.checkpoints, step, write, facts, goodness(fresh))
         prune(self.task.checkpoints, self.config.keep_best, self.config.keep_last)
         self._saved = step
         self.task.folder.emit("checkpoint", step=step, path=str(made.path), **fresh)
         self._began = time.monotonic()
 
-    def _clinical(self, step: int, trainee: Trainee) -> float | None:
-        config, folder = self.config, self.task.folder
-        found = clinical_score(
-            trainee.asker, self.task.cases, config.profile, config.suite_tokens, folder.stop_requested
-        )
-        if found is None:
-            return None
+    def _clinical(self, step: int) -> float | None:
+        config, cases, stop = self.config, self.task.cases, self.task.folder.stop_requested
+        answers, failed = self.measures.ask(cases, config.suite_tokens, stop)
+        if stop():
+            return None  # some cases were never asked
+        found = clinical_score(cases, answers, failed, config.profile)
         interval = None if found.interval is None else [found.interval.low, found.interval.high]
-        folder.emit(
+        self.task.folder.emit(
             "clinical", step=step, suite=config.suite, profile=config.profile, score=found.score, interval=interval,
-            scored=found.scored, cases=len(self.task.cases), failed=list(found.failed),
+            scored=found.scored, cases=len(cases), failed=list(found.failed),
         )  # fmt: skip
         return found.score
-
-
-@torch.no_grad()
-def validate(trainee: Trainee, lessons: Lessons, samples: Sequence[Sample], config: TrainConfig) -> dict[str, float]:
-    """`val_loss`: mean loss per sample, unweighted, so that runs with different weights can be compared.
-
-    Of preference pairs also their mean reward margin and the accuracy.
-    """
-    trainee.model.eval()
-    losses: list[float] = []
-    margins: list[float] = []
-    device = trainee.base.device
-    for start in range(0, len(samples), config.batch_size):
-        part = samples[start : start + config.batch_size]
-        batch = lessons.batch(part, [1.0] * len(part))
-        moved = {key: value.to(device) if isinstance(value, torch.Tensor) else value for key, value in batch.items()}
-        with precision(trainee):
-            if config.method == "dpo":
-                found = preference(trainee, trainee.model, moved, config)
-                losses += found.losses.tolist()
-                margins += found.margins.tolist()
-            else:
-                logits = trainee.model(**forward_inputs(moved)).logits
-                losses += sample_losses(logits, moved["labels"][:, -int(moved["keep"]) :]).tolist()
-    trainee.model.train()
-    return {"val_loss": math.fsum(losses) / len(losses), **figures(margins)}
-
-
-def precision(trainee: Trainee) -> torch.autocast:
-    """The same mixed precision as in training: bfloat16 where the base is in it."""
-    mixed = trainee.base.dtype == torch.bfloat16
-    return torch.autocast(trainee.base.device.type, dtype=torch.bfloat16, enabled=mixed)
 
 
 def pick(samples: Sequence[Sample], config: TrainConfig) -> list[Sample]:
@@ -196,17 +170,21 @@ def pick(samples: Sequence[Sample], config: TrainConfig) -> list[Sample]:
     return [sample for sample in samples if sample.is_pair == wanted][: config.eval_samples]
 
 
-def memory_bytes(device: torch.device) -> int:
-    """Most memory in use so far: of the GPU where there is one, else of this process."""
-    if device.type == "cuda":
-        return int(torch.cuda.max_memory_allocated(device))
-    if device.type == "mps":
-        return int(torch.mps.driver_allocated_memory())
+def goodness(measured: Mapping[str, float]) -> float | None:
+    """How good an evaluation is, higher is better: the clinical score, else the validation loss; None without both."""
+    return measured.get("clinical", -measured["val_loss"] if "val_loss" in measured else None)
+
+
+def figures(margins: Sequence[float]) -> dict[str, float]:
+    """Mean margin and accuracy of pairs; a margin of 0, as before the first step, counts half. Empty: nothing."""
+    if not margins:
+        return {}
+    right = sum(1.0 if margin > 0 else 0.5 if margin == 0 else 0.0 for margin in margins)
+    return {"margin": sum(margins) / len(margins), "accuracy": right / len(margins)}
+
+
+def process_bytes() -> int:
+    """Memory of this process, where no GPU holds the model."""
     import psutil
 
     return int(psutil.Process().memory_info().rss)
-
-
-def learned_tokens(labels: torch.Tensor) -> int:
-    """Tokens a batch learns from."""
-    return int((labels != IGNORE).sum())

@@ -1,9 +1,8 @@
-"""The clinical score of a model while it is trained: real answers to a few cases, scored by the rules."""
+"""Answers while torch trains: greedy generation, in batches, by the model as it is now."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,55 +13,21 @@ from medeval.cases.schema import Case
 from medeval.engines.prompts import messages_for
 from medeval.engines.torch.encoding import Encoder, Prompt
 from medeval.errors import EngineError
-from medeval.evaluation.statistics import Interval, mean_interval
-from medeval.metrics.composite import score_answer
+from medeval.training.clinical import Answers
+from medeval.training.torch_data import pixels_of
 
 _ROWS = 8
 
 
-@dataclass(frozen=True)
-class Clinical:
-    """`score` is the mean profile score of the cases that have one; failed answers count apart, never as zero."""
-
-    score: float | None
-    interval: Interval | None
-    scored: int
-    failed: tuple[str, ...] = ()
-
-
-def clinical_score(
-    encoder: Encoder, cases: Sequence[Case], profile: str, tokens: int, stop: Callable[[], bool]
-) -> Clinical | None:
-    """Asks every case greedily of the model as it is now, and scores the answers.
+def ask(encoder: Encoder, cases: Sequence[Case], tokens: int, stop: Callable[[], bool]) -> Answers:
+    """Asks every case greedily of the model as it is now.
 
     Args:
         encoder: of the base that is trained, with its own image size: the prompts are those of Compare.
         cases: the cases.
-        profile: whose number is taken.
         tokens: at most, per answer.
         stop: asked between tokens.
-
-    Returns:
-        None where it was stopped before every answer was there.
     """
-    answers, failed = _answers(encoder, cases, tokens, stop)
-    if stop():
-        return None
-    values = []
-    for case in (case for case in cases if case.id in answers):
-        try:
-            found = score_answer(case, answers[case.id]).profiles[profile].value
-        except Exception as error:  # a fault of a rule must not end hours of training
-            failed.append(f"{case.id}: 评分失败 / scoring failed: {type(error).__name__}: {str(error)[:200]}")
-            continue
-        values.extend([found] if found is not None else [])
-    interval = mean_interval(values) if values else None
-    return Clinical(interval.mean if interval else None, interval, len(values), tuple(failed))
-
-
-def _answers(
-    encoder: Encoder, cases: Sequence[Case], tokens: int, stop: Callable[[], bool]
-) -> tuple[dict[str, str], list[str]]:
     base = encoder.base
     prompts: dict[str, Prompt] = {}
     failed: list[str] = []
@@ -98,11 +63,8 @@ def _generate(encoder: Encoder, prompts: Sequence[Prompt], tokens: int, stop: Ca
     for index, prompt in enumerate(prompts):
         ids[index, width - len(prompt) :] = prompt.ids
         mask[index, width - len(prompt) :] = 1
-    inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": mask}
-    found = [prompt.pixels for prompt in prompts if prompt.pixels is not None]
-    if found:
-        inputs["pixel_values"] = torch.cat([p.values for p in found])
-        inputs["image_grid_thw"] = torch.cat([p.grid for p in found])
+    inputs: dict[str, Tensor] = {"input_ids": ids, "attention_mask": mask, **pixels_of(prompts)}
+    if "pixel_values" in inputs:
         inputs["mm_token_type_ids"] = (ids == encoder.image_id).int()
     made: Tensor = base.model.generate(
         **{name: value.to(base.device) for name, value in inputs.items()},
