@@ -1,5 +1,6 @@
 """soundness: nothing in the answer contradicts textbooks, the case, fixed usage or the answer itself."""
 
+from dataclasses import replace
 from functools import lru_cache
 
 from medeval.cases.schema import Case
@@ -13,6 +14,8 @@ from medeval.metrics.targets import is_description
 
 KEPT = 0.8
 """What each contradiction leaves of the score."""
+PROFILE_KEPT = 0.9
+"""What each contradiction leaves of every profile: no seed table has a line for it, and no average may hide it."""
 
 
 @lru_cache(maxsize=256)
@@ -49,6 +52,6 @@ def soundness(case: Case, text: str) -> Score:
             marks.good(*one.span, note_of(one))
         else:
             marks.bad(*one.span, f"相矛盾 / contradicts: {note_of(one)}")
-    value = KEPT ** len({one.span for one in wrong})
+    places = len({one.span for one in wrong})
     reason = f"可核对的说法 {len(judged)}，矛盾 {len(wrong)} / statements that can be checked, contradictions"
-    return marks.score(value, reason)
+    return replace(marks.score(KEPT**places, reason), keeps=PROFILE_KEPT**places)
