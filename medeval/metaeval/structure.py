@@ -129,7 +129,7 @@ def standings(outcomes: Sequence[Outcome], metrics: Sequence[str]) -> list[Metri
     Rated takes a row that shows what it sees: a metric that never moves passes every test of not moving.
     """
     found: list[MetricStanding] = []
-    sensitive = {o.row.id for o in outcomes if o.row.kind in ("preferred", "entailment", "contradiction")}
+    sensitive = {o.row.id for o in outcomes if o.row.kind in ("preferred", "entailment", "contradiction", "note")}
     for metric in metrics:
         rows: list[tuple[str, Figure, float, str]] = []
         for outcome in outcomes:
