@@ -18,17 +18,32 @@ Role = Literal["name", "germ", "test", "give", "avoid"]
 _ROLES: tuple[Role, ...] = ("germ", "test", "give", "avoid")
 ENOUGH, ENOUGH_ZH = 7.0, 12.0
 """Support below which a case says too little: less than two telling findings (in Chinese fewer words are known)."""
-_AS_ONE, _ALONE, _FULL, _DENIED, _TOGETHER, _BEST = 0.5, 3.0, 2.5, 0.7, 0.25, 4
+_AS_ONE, _ALONE = 0.5, 3.0
+"""How much a finding counts as one, and how much each of its words wherever it stands."""
+_FULL = 2.5
+"""Power by which a finding named in part counts less: half of its words by weight are a sixth of the finding."""
+_DENIED, _WORD_DENIED = 0.7, 0.3
+"""What a denied word takes away, as a part of what it would give: within a finding, and alone."""
+_TOGETHER = 0.25
+"""Part of a finding's worth that is lost where its words are scattered over sentences."""
+_BEST = 4
+"""Findings that count for one condition: a long list of weak ones is no diagnosis."""
+_AGAIN = 0.3
+"""What each further finding with the same word adds to the word's weight for the condition."""
+_LONG_LIST = 0.4
+"""Power of a condition's list of words by which each of them weighs less."""
 _PART = 0.35
 """Share of a finding's words, by weight, below which it tells so little that its places are not looked at."""
 _SAID, _NAMED, _WEIGHT = 9.0, 3.0, {"germ": 5.0, "give": 1.5, "test": 0.8}
+"""Support for a condition that the case states, or only names; that it gives by organism, treatment and test."""
 _NARROW, _WIDE = 5.0, 8.0
+"""Points of support by which the belief in a condition falls to 1/e."""
 _SAYING = re.compile(
     r"diagnos|confirm|consistent with|suspect|suggest|due to|shows?\b|reveal|indicat|with (?:a )?(?:suspected|likely)"
     r"|诊断|考虑|提示|符合"
 )
 _PAST = re.compile(
-    r"history of (?!present)|father|mother|brother|sister|family|years? ago|medications include|既往|病史|家族"
+    r"history of (?!present)|father|mother|brother|sister|family|years? ago|medications include|既往|(?<!现)病史|家族"
 )
 
 
@@ -111,10 +126,12 @@ def _index() -> _Index:
     size: dict[str, float] = defaultdict(float)
     for word, keys in counts.items():
         for key, n in keys.items():
-            size[key] += idf[word] * (0.7 + 0.3 * n)
+            size[key] += idf[word] * (1 - _AGAIN + _AGAIN * n)
     # A condition with many findings listed is not thereby likelier: its words weigh less.
     in_condition = {
-        word: [(key, _ALONE * idf[word] * (0.7 + 0.3 * n) / size[key] ** 0.4) for key, n in keys.items()]
+        word: [
+            (key, _ALONE * idf[word] * (1 - _AGAIN + _AGAIN * n) / size[key] ** _LONG_LIST) for key, n in keys.items()
+        ]
         for word, keys in counts.items()
     }
     entities = _entities()
@@ -220,7 +237,7 @@ def _add_named(text: str, found: dict[str, float]) -> None:
                 weight = _WEIGHT[role] / math.sqrt(shared[role]) * (0.3 if past else 1.0)
             if entity.denied:
                 weight = -weight if role in ("name", "germ") else 0.0
-            found[key] = found.get(key, 0.0) + weight
+            found[key] += weight
 
 
 @lru_cache(maxsize=512)
@@ -235,11 +252,12 @@ def support(text: str) -> dict[str, float]:
         else:
             yes[mention.word].add(mention.sentence)
     no -= yes.keys()
-    found = {key: _AS_ONE * value for key, value in _finding_scores(yes, no).items()}
-    for words, sign in ((yes, 1.0), (no, -0.3)):
+    found: dict[str, float] = defaultdict(float)
+    found |= {key: _AS_ONE * value for key, value in _finding_scores(yes, no).items()}
+    for words, sign in ((yes, 1.0), (no, -_WORD_DENIED)):
         for word in words:
             for key, weight in index.in_condition.get(word, ()):
-                found[key] = found.get(key, 0.0) + sign * weight
+                found[key] += sign * weight
     _add_named(text, found)
     age, sex = age_and_sex(text)
     files = condition_files()

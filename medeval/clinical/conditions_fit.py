@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from medeval.clinical.conditions import Entity, Role, entities_of, likelihood, support
 from medeval.clinical.conditions_text import condition_files
@@ -14,13 +15,21 @@ _ORDER: tuple[Role, ...] = ("avoid", "test", "give", "germ", "name")
 _STATING = re.compile("diagnos|诊断")
 _CONCLUDING = re.compile("diagnos|suspect|confirm|consistent with|诊断|考虑|符合")
 _WORTH = {"give": 1.0, "test": 0.8, "avoid": -0.8}
+"""What an act is worth that is listed in a role for a condition that is certain."""
 _UNFIT = -0.5
+"""Worth of a named diagnosis in which there is no belief."""
 _OWN = 0.6
+"""Part of a named diagnosis' fit that is its own support against the best one's; the rest is belief."""
 _SAID_HERE = 8.0
+"""Support that a disease named in the answer gains when the drugs beside it are judged."""
 _CLEAR = 0.5
 """Belief from which the facts are clear enough to mark a place as fitting or not."""
+_KNOWN = 0.25
+"""Belief from which a named condition counts as one that the case supports."""
 _FAR = 0.15
+"""Support, as a part of the best condition's, below which the case hardly speaks for a diagnosis."""
 _LISTED = 0.25
+"""Part of a misfit that counts where the answer concludes nothing: complications and rivals are named, too."""
 _SURE = 20.0
 """Support from which a fit or misfit counts in full."""
 
@@ -93,7 +102,7 @@ def _marks(
         if entity.denied:
             continue
         here = {key: role for role in _ORDER for key in entity.of(role)}
-        known = max((key for key in here if belief.get(key, 0) >= 0.25), key=lambda key: belief[key], default="")
+        known = max((key for key in here if belief.get(key, 0) >= _KNOWN), key=lambda key: belief[key], default="")
         if known and here[known] != "avoid":
             found.append(FitMark(entity.start, entity.end, True, _note(known, True, here[known])))
         elif belief[best] >= _CLEAR and here.get(best) == "avoid":
@@ -106,30 +115,50 @@ def _marks(
     return found
 
 
+@dataclass(frozen=True, eq=False)
+class _Picture:
+    """What a case supports: conditions with their scores, and belief in the best, narrowly and widely shared."""
+
+    scores: dict[str, float]
+    belief: dict[str, float]
+    wide: dict[str, float]
+
+
+@lru_cache(maxsize=512)
+def _picture(case: str) -> _Picture:
+    scores = support(case)
+    return _Picture(scores, likelihood(scores), likelihood(scores, wide=True))
+
+
+def _together(picture: _Picture, named: frozenset[str]) -> dict[str, float]:
+    """Wide belief where the answer's own diagnoses count, too: a drug is judged by the disease named beside it."""
+    if not named:
+        return picture.wide
+    told = {key: picture.scores.get(key, 0.0) + _SAID_HERE for key in named}
+    return likelihood({key: picture.scores[key] for key in picture.wide} | told, wide=True)  # no other can be likelier
+
+
 def fit_of(case: str, answer: str, counts: Callable[[int], bool] = lambda start: True) -> Fit | None:
     """How what `answer` names fits `case` (both evened out); None where the case supports nothing known.
 
     `counts(start)` says whether a place of the answer counts. The value lies between about -1.8 and 2.4.
     """
-    scores = support(case)
+    picture = _picture(case)
+    scores, belief = picture.scores, picture.belief
     if not scores:
         return None
-    belief = likelihood(scores)
     entities = [entity for entity in entities_of(answer) if counts(entity.start)]
     named, germs = _united(entities, "name"), _united(entities, "germ")
     value = _names_fit(named, scores, belief) if named else 0.0
-    if value < 0 and not _CONCLUDING.search(answer):  # complications and things to tell apart are named, too
+    if value < 0 and not _CONCLUDING.search(answer):
         value *= _LISTED
-    wide = likelihood(scores, wide=True)
     if germs:
-        infections = {key: share for key, share in wide.items() if "germ" in condition_files()[key]}
+        infections = {key: share for key, share in picture.wide.items() if "germ" in condition_files()[key]}
         value += _names_fit(germs, scores, infections)
-    # A drug is judged by the disease named beside it, too.
-    together = likelihood({**scores, **{key: scores.get(key, 0.0) + _SAID_HERE for key in named}}, wide=True)
     acts = [
         entity for entity in entities if any(entity.of(r) for r in _ACTS) and not entity.of("name") | entity.of("germ")
     ]
-    value += _acts_fit(acts, together)
+    value += _acts_fit(acts, _together(picture, named))
     best = tuple(sorted(belief, key=lambda key: -belief[key])[:3])
     value *= min(1.0, max(scores.values()) / _SURE)
     if value < 0:  # no harm is counted in full unless the case speaks clearly for one condition

@@ -24,11 +24,13 @@ _PARTS = re.compile("[-/]")
 _END = re.compile(r"[.!?](?=\s|$)|[。!?;！？；\n]")
 _DENIES = re.compile(
     r"\b(?:no|denies|denied|without|not|never|negative for|absent|nor|neither|absence of|rather than|lacks)\b"
-    r"|无|否认|未见|未闻|未触|没有|不伴"
+    r"|(?<!有)无(?![力痛症名尿月]|(?:明显)?诱因)|否认|未见|未闻|未触|没有|不伴"
 )
+"""无 in 无力, 无痛性血尿, 无明显诱因出现 denies nothing of what follows."""
 _DENIES_NO_MORE = re.compile(
     r"\b(?:but|however|except|although|and (?:his|her|the|she|he|an?)\b)|[，。；,;](?=[\u3400-\u9fff])"
 )
+_YEARS = {"year": 1.0, "month": 1 / 12, "week": 1 / 52, "day": 1 / 365, "hour": 0.0}
 _AGE = re.compile(r"(\d+)[- ]?(year|month|week|day|hour)s?[- ]?old|(\d+)\s?岁")
 _NEWBORN = re.compile(r"newborn|neonate|infant|新生儿")
 _FEMALE = re.compile(r"\b(?:woman|girl|female|she|her|gravida|primigravida)\b|女|孕妇")
@@ -175,10 +177,12 @@ def _split(text: str) -> list[tuple[int, int, str]]:
 def mentions(text: str, labs: bool = False) -> list[Mention]:
     """Every telling word of evened-out text in reading order; with `labs` also what its figures amount to."""
     ends = [*(match.end() for match in _END.finditer(text)), len(text)]
-    reach = _denied(text, ends)
+    denied = bytearray(len(text) + 1)
+    for start, end in _denied(text, ends):
+        denied[start:end] = b"\x01" * (end - start)
     plain = [(*place, False) for place in (_lab_words(text) if labs else ())]
-    said = [(start, end, word, any(a <= start < b for a, b in reach)) for start, end, word in _split(text)]
-    return [Mention(a, b, word, bisect_right(ends, a), denied) for a, b, word, denied in sorted(said + plain)]
+    said = [(start, end, word, bool(denied[start])) for start, end, word in _split(text)]
+    return [Mention(a, b, word, bisect_right(ends, a), no) for a, b, word, no in sorted(said + plain)]
 
 
 def words_of_item(item: str) -> tuple[str, ...]:
@@ -198,7 +202,7 @@ def age_and_sex(text: str) -> tuple[float | None, str]:
     start = text[:300]
     age: float | None = None
     if match := _AGE.search(start):
-        age = float(match.group(1) or match.group(3)) if match.group(2) in (None, "year") else 0.5
+        age = float(match.group(1) or match.group(3)) * _YEARS[match.group(2) or "year"]
     elif _NEWBORN.search(start[:120]):
         age = 0.2
     female, male = _FEMALE.search(start), _MALE.search(start)

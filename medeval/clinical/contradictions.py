@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from medeval.clinical.binding import bind
+from medeval.clinical.courses import courses
 from medeval.clinical.data_files import read_data
 from medeval.clinical.effects import effects
 from medeval.clinical.guidelines import interpret
@@ -19,6 +20,7 @@ from medeval.clinical.reading import Reading, read
 from medeval.clinical.sayings import sayings, spread, things
 from medeval.errors import UsageError
 
+_HAN = re.compile(r"[\u4e00-\u9fff]")
 _HEADING = re.compile(
     r"^[\s\-*•·\d.、()（）①-⑩]*(?P<head>[^:：。；;\n]{2,24})[:：]\s*(?P<body>[^\n]{4,})", re.MULTILINE
 )
@@ -28,7 +30,7 @@ _LONGEST_ADVISED = 4
 _NO_ACT = re.compile(
     r"^(?:过[度多分]|长[时期]|自行|随意|的|了|等|以下|上述|任何|因|完全|单独|直接|通过|影响|忽视|忽略|替代|切除|与|被|用于|有)"
 )
-_TURNED_BACK = re.compile(r"(?:除非|如果|若|如|当|(?<!术)后|以后|之后|才|恢复|前|时(?!间))[^，。；]{0,12}$")
+_TURNED_BACK = re.compile(r"(?:除非|但是?|如果|若|如|当|(?<!术)后|以后|之后|才|恢复|前|时(?!间))[^，。；]{0,12}$")
 _CHANGED_LATER = re.compile(
     r"治疗|术后|用药|较前|复查|好转|恢复|改善|鉴别|如果|若|一般|通常|正常|可能|预防|避免|目标|控制|随访|(?<!诊断)标准"
 )
@@ -42,6 +44,11 @@ _PAIRS = (("低血压", "高血压"), ("低血糖", "高血糖"), ("低钾血症
 _AS_HISTORY = r"(?:病)?(?:病史|史|患者|病人|[1-3]级|性|，|、|。|\()"
 
 
+def has_chinese(text: str) -> bool:
+    """Whether any character is Chinese."""
+    return not text.isascii() and _HAN.search(text) is not None
+
+
 @dataclass(frozen=True)
 class Fixed:
     """Wordings that make no sense, with why and from where."""
@@ -51,22 +58,25 @@ class Fixed:
     source: str
 
 
-@lru_cache(maxsize=1)
-def _fixed() -> tuple[Fixed, ...]:
+_CHINESE, _ENGLISH = ("expressions_zh.yaml", "expressions_advice_zh.yaml"), ("expressions_en.yaml",)
+
+
+@lru_cache(maxsize=2)
+def _fixed(files: tuple[str, ...]) -> tuple[Fixed, ...]:
     return tuple(
         Fixed(Pattern("|".join(f"(?:{pattern})" for pattern in block["wrong"])), block["note"], block["source"])
-        for block in read_data("expressions_zh.yaml")["blocks"]
+        for file in files
+        for block in read_data(file)["blocks"]
     )
 
 
 @lru_cache(maxsize=1024)
 def expressions(reading: Reading) -> tuple[Judged, ...]:
     """Fixed expressions with the opposite word."""
-    if reading.text.isascii():
-        return ()
+    files = _CHINESE if has_chinese(reading.text) else _ENGLISH
     return tuple(
         Judged(match.span(), False, fixed.note, fixed.source, measured=False)
-        for fixed in _fixed()
+        for fixed in _fixed(files)
         for match in fixed.wrong.finditer(reading.text)
     )
 
@@ -191,6 +201,7 @@ def statements(reading: Reading, topic: tuple[str, ...] = ()) -> tuple[Judged, .
     every = [
         *known_statements(reading, topic),
         *effects(reading, topic),
+        *courses(reading),
         *expressions(reading),
         *against_itself(reading),
     ]

@@ -74,7 +74,7 @@ _BAD_HEAD = re.compile(r"副作用|不良反应|风险|危害|并发症|缺点|�
 _RISKS = re.compile(r"风险|概率|几率|可能性|发生率|患病率|死亡率|发病率|生活质量|免疫力|危险")
 
 
-def _gain(saying: Saying, reading: Reading) -> int:
+def gain_of(saying: Saying, reading: Reading) -> int:
     """+1 for a gain, −1 for a harm, 0 where it depends."""
     if saying.noun == ILLNESS:
         return -1 if saying.up else 1
@@ -97,9 +97,9 @@ def _judged(reading: Reading, saying: Saying, gain: bool, right: bool, about: st
 
 def _by_cue(reading: Reading, saying: Saying, topic: tuple[str, ...]) -> Judged | None:
     """A saying right behind a word of purpose or of harm, or behind advice."""
-    if saying.turned:
+    if saying.turned or reading.text.startswith("的过", spread(saying)[1]):
         return None
-    gain = _gain(saying, reading)
+    gain = gain_of(saying, reading)
     before = _before(reading, saying)
     *earlier, own = re.split(r"[，,]", before)
     if not saying.state and _PURPOSE.search(before):
@@ -118,19 +118,20 @@ def _by_cue(reading: Reading, saying: Saying, topic: tuple[str, ...]) -> Judged 
 
 def _by_subject(reading: Reading, saying: Saying) -> Judged | None:
     """A gain that a harmful subject brings: "过量使用…减少不良反应", "吸烟可降低风险"."""
-    gain = _gain(saying, reading)
+    gain = gain_of(saying, reading)
     if saying.turned or not gain or (saying.state and not _RISKS.search(reading.text[slice(*saying.thing)])):
         return None
     before = _before(reading, saying, 60)
     harmful = list(_HARMFUL.finditer(before))
-    if not harmful or _NO_HARM.search(before):
+    told = harmful and harmful[-1].group() in ("并发症", "后果") and len(before) - harmful[-1].end() < 4
+    if not harmful or told or _NO_HARM.search(before):
         return None
     return _judged(reading, saying, gain > 0, gain < 0, f"{harmful[-1].group()}的后果")
 
 
 def _prevented(reading: Reading, saying: Saying) -> Judged | None:
     """What is to be prevented is a harm: "以免加重症状", never "以免减轻症状"."""
-    gain = _gain(saying, reading)
+    gain = gain_of(saying, reading)
     start = spread(saying)[0]
     if not gain or not _PREVENTED.search(reading.text, max(0, start - 10), start):
         return None
@@ -139,7 +140,7 @@ def _prevented(reading: Reading, saying: Saying) -> Judged | None:
 
 def _by_helper(reading: Reading, saying: Saying) -> Judged | None:
     """What treatment, care or a healthy habit does is a gain, what a trigger does is a harm."""
-    gain = _gain(saying, reading)
+    gain = gain_of(saying, reading)
     sentence = reading.sentence_at(saying.start)
     if saying.turned or saying.state or not gain or _DOUBTFUL.search(sentence.text):
         return None
@@ -152,7 +153,7 @@ def _by_helper(reading: Reading, saying: Saying) -> Judged | None:
 
 def _by_heading(reading: Reading, saying: Saying) -> Judged | None:
     """A subjectless effect against its heading: "功效：减弱脾胃功能", "副作用 … 体重减少"."""
-    gain = _gain(saying, reading)
+    gain = gain_of(saying, reading)
     start = spread(saying)[0]
     line = reading.text.rfind("\n", 0, start) + 1
     head, colon, inner = reading.text[line:start].rpartition(":")
@@ -165,7 +166,7 @@ def _by_heading(reading: Reading, saying: Saying) -> Judged | None:
     return None
 
 
-def _heading_of(reading: Reading, place: int) -> str:
+def heading_of(reading: Reading, place: int) -> str:
     """The last short line without a full stop above a place, and the head of its own line."""
     above = [line.strip(" -*\t") for line in reading.text[:place].split("\n")]
     own = above.pop() if above else ""
@@ -175,7 +176,7 @@ def _heading_of(reading: Reading, place: int) -> str:
 
 def _by_item(reading: Reading, saying: Saying) -> Judged | None:
     """A list item that is an effect alone, or something that one *can* do: an aim, unless its heading lists harms."""
-    gain = _gain(saying, reading)
+    gain = gain_of(saying, reading)
     if saying.turned or saying.state or not gain:
         return None
     start = spread(saying)[0]
@@ -184,7 +185,7 @@ def _by_item(reading: Reading, saying: Saying) -> Judged | None:
     first = _ITEM.fullmatch(own) and (begin == 0 or reading.text[begin - 1] in "\n；;。:：|")
     if not (first or _ABLE.search(own)) or _CONTRAST.search(reading.sentence_at(start).text):
         return None
-    if _HARMFUL.search(reading.sentence_at(start).text) or _BAD_PLACE.search(_heading_of(reading, start)):
+    if _HARMFUL.search(reading.sentence_at(start).text) or _BAD_PLACE.search(heading_of(reading, start)):
         return None
     return _judged(reading, saying, gain > 0, gain > 0, "目标")
 
@@ -197,19 +198,19 @@ def _by_habit(reading: Reading, saying: Saying) -> Judged | None:
     own = re.split(r"[，,、]", _before(reading, saying))[-1]
     if not _ACT.fullmatch(own) or _DEPENDS.search(reading.sentence_at(saying.start).text):
         return None
-    gain = _gain(saying, reading)
+    gain = gain_of(saying, reading)
     return Judged(spread(saying), gain > 0, f"生活方式：{reading.text[slice(*saying.thing)]}", known[2], measured=False)
 
 
 def _pulled_apart(reading: Reading, found: Sequence[Saying]) -> Iterator[Judged]:
     """Neighbours of one chain of effects, one a gain and one a harm, without a word of contrast."""
     about = "前后并列的作用 / effects of one chain"
-    effects = [s for s in found if not s.state and not s.turned and _gain(s, reading)]
+    effects = [s for s in found if not s.state and not s.turned and gain_of(s, reading)]
     for one, two in zip(effects, effects[1:], strict=False):
         sentence = reading.sentence_at(one.start)
         if two.start < sentence.end and _LINK.match(reading.text[one.thing[1] : two.start]):
             if not _CONTRAST.search(sentence.text):
-                same = _gain(one, reading) == _gain(two, reading)
+                same = gain_of(one, reading) == gain_of(two, reading)
                 yield Judged((one.start, two.thing[1]), same, about, SOURCE, measured=False)
     for saying in effects:
         sentence = reading.sentence_at(saying.start)
@@ -220,7 +221,7 @@ def _pulled_apart(reading: Reading, found: Sequence[Saying]) -> Iterator[Judged]
         verbs = any(_CHAIN.match(before[m.end() :]) for m in _GOOD_VERB.finditer(before))
         later = _GOOD_VERB.search(after)
         if verbs or (later and re.match(r"^[^，。；;\n]{0,6}[，、](?:从而|进而|并|以|同时)?$", after[: later.start()])):
-            yield Judged(spread(saying), _gain(saying, reading) > 0, about, SOURCE, measured=False)
+            yield Judged(spread(saying), gain_of(saying, reading) > 0, about, SOURCE, measured=False)
 
 
 @lru_cache(maxsize=1024)

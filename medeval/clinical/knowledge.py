@@ -1,4 +1,4 @@
-"""Sayings and tests held against general medical knowledge (`data/facts_zh.yaml`, `data/nouns_zh.yaml`).
+"""Sayings and tests held against general medical knowledge (`data/facts_*.yaml`, `data/nouns_*.yaml`).
 
 A fact counts where its scene (a disease, a drug) stands in the same sentence; scenes that disagree decide nothing.
 """
@@ -34,6 +34,8 @@ class _Fact:
     drug: bool
 
 
+_FILES = ("facts_zh.yaml", "facts_specialties_zh.yaml", "facts_drugs_zh.yaml")
+
 # Where treatment, recovery or time may have turned an abnormal finding round.
 _TREATED = re.compile(
     r"治疗后?|用药|服用|服药|给予|口服|注射|术后|改善|控制|恢复|纠正|较前|好转|缓解|复查|随访|目标|达标|正常|预防|避免|不一定|疗效|有效"
@@ -53,7 +55,7 @@ def _facts() -> tuple[dict[str, dict[str, _Fact]], dict[str, dict[str, tuple[boo
     moves: dict[str, dict[str, _Fact]] = {}
     tests: dict[str, dict[str, tuple[bool, str]]] = {}
     known = things()
-    for block in read_data("facts_zh.yaml")["blocks"]:
+    for block in (block for file in _FILES for block in read_data(file)["blocks"]):
         for fact in block["facts"]:
             for scene in (fact.get("of") or fact["drug"]).split():
                 scene = read(scene).text
@@ -90,6 +92,7 @@ def _expected(saying: Saying, scenes: list[str]) -> _Fact | None:
     return found[0] if found and len({fact.up for fact in found}) == 1 else None
 
 
+_SIGNS = ("阳性", "阴性", "(+)", "(-)")
 _OTHER_FLUID = re.compile(r"(?:尿(?!酸|素|激)|脑脊液|胸水|腹水|胸腔积液|粪便|痰|精液|白带|关节液)[^，。；:]{0,10}$")
 
 
@@ -156,13 +159,15 @@ def _result_of(test: str) -> re.Pattern[str]:
 
 def _of_tests(reading: Reading, topic: tuple[str, ...]) -> Iterator[Judged]:
     """Tests called positive or negative, against the diseases of their sentence, else of the topic."""
+    if not any(sign in reading.text for sign in _SIGNS):
+        return
     _, tests = _facts()
     for sentence in reading.sentences:
-        if not any(sign in sentence.text for sign in ("阳性", "阴性", "(+)", "(-)")):
+        if not any(sign in sentence.text for sign in _SIGNS):
             continue
         for scene in [word for _, word in _scenes_in(sentence.text)] or topic:
             for test, (positive, source) in tests.get(scene, {}).items():
-                match = re.search(re.escape(test) + _TEST, sentence.text) if test in sentence.text else None
+                match = _result_of(test).search(sentence.text) if test in sentence.text else None
                 if match is None or _UNSURE.search(match.group()):
                     continue
                 said = match["sign"] in ("阳性", "(+)")

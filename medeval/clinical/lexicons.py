@@ -4,6 +4,7 @@ Longest match wins within a list; Latin words match whole words only.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -183,15 +184,15 @@ def _longest(found: list[tuple[int, int, str]]) -> tuple[Hit, ...]:
 
 @lru_cache(maxsize=1024)
 def _scan(reading: Reading) -> dict[str, tuple[Hit, ...]]:
-    raw: dict[str, list[tuple[int, int, str]]] = {}
+    raw: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
     text, words = reading.text, _words()
     for number, start, end in words.automaton.find_matches_as_indexes(text, overlapping=True):
         if words.loose[number] or _whole_word(text, start, end):
             for name, key in words.meanings[number]:
-                raw.setdefault(name, []).append((start, -end, key))
+                raw[name].append((start, -end, key))
     for name, pattern in _patterns().items():
         for match in pattern.finditer(text):
-            raw.setdefault(name, []).append((match.start(), -match.end(), name.removeprefix("phrase:")))
+            raw[name].append((match.start(), -match.end(), name.removeprefix("phrase:")))
     return {name: _longest(found) for name, found in raw.items()}
 
 

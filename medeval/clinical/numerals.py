@@ -1,4 +1,4 @@
-"""Chinese numerals where a figure is meant: 三十八度五, 一百四, 七点二, 两周 (not 一般, 二甲双胍, 三级, 第三天)."""
+"""Chinese numerals where a figure is meant: 三十八度五, 一百四, 七点二, 两周, 半小时 (not 一般, 三级, 第三天)."""
 
 import re
 
@@ -11,8 +11,9 @@ _MEASURE = (
     r"|次/分|摄氏度|℃|%|％"
 )
 _SPAN = r"天(?!然|麻|花|冬|枢|突)|日(?!常|间)|周(?!围|身)|个?星期|个月|年(?!级|代|龄)|次(?!要|氯|硫)"
+_HALF = r"(?<![一二两三四五六七八九十百个大小多日夜\d])半(?=个?小时)"
 PATTERN = (
-    rf"{_NOT_BEFORE}{_N}{{2,4}}度[一二三四五六七八九](?![十百分度])"
+    rf"{_HALF}|{_NOT_BEFORE}{_N}{{2,4}}度[一二三四五六七八九](?![十百分度])"
     rf"|{_NOT_BEFORE}(?:三十|四十){_N}?(?:点{_N})?(?=度)"
     rf"|{_NOT_BEFORE}{_N}{{1,6}}(?:点{_N}{{1,2}})?(?=\s?(?:{_MEASURE}))"
     rf"|{_NOT_BEFORE}(?:[二两三四五六七八九]|{_N}{{2,5}})(?=\s?(?:{_SPAN}))"
@@ -41,6 +42,8 @@ def _integer(text: str) -> int:
 
 def arabic(text: str) -> str:
     """The figure a match of `PATTERN` stands for, as digits; 度 stays behind its number."""
+    if text == "半":
+        return "0.5"
     whole = ""
     for part in _PART.findall(text):
         if part == "点":

@@ -86,10 +86,10 @@ def _plausible_pair(s1: float, d1: float, unit: str) -> bool:
 
 
 def _is_phone(text: str, start: int, end: int, number: str, unit: str) -> bool:
-    if unit or "." in number or len(number) < 3:
+    if "." in number or len(number) < 3:
         return False
     if len(number) >= 5:
-        return True
+        return not unit
     return bool(_PHONE_BEFORE.search(text, max(0, start - 12), start) or _PHONE_AFTER.match(text, end))
 
 
@@ -118,7 +118,8 @@ def _single(text: str, match: re.Match[str], unit: str) -> bool:
     if unit:
         if is_measurement(unit):
             return True
-        return not (unit in ("year", "day") and _YEAR.fullmatch(number)) and not _is_phone(text, start, end, number, "")
+        dated = unit in ("year", "day") and _YEAR.fullmatch(number)
+        return not dated and not _is_phone(text, start, end, number, unit)
     if _is_list_number(text, start, end, number) or _is_phone(text, start, end, number, unit):
         return False
     if _YEAR.fullmatch(number) and not match.group("tail"):

@@ -5,7 +5,7 @@ sees one spelling; `Reading.span` leads back to the text as given.
 """
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
@@ -37,6 +37,7 @@ _SENTENCE_END = re.compile(  # the point first, so that Python's engine leaps fr
 )
 _STOP = re.compile(r"[，,。;；!?！？\n]")
 _PIECE = re.compile(r"[，,、。；;\s|]+")
+_NO_LETTERS = re.compile(r"[^a-z]+")
 _LATIN_WORD = re.compile(r"[a-z']+")
 _FUNCTION = frozenset(
     "a an the is are was be to of in on for and or with by as at it this that you your can may if not should".split()
@@ -99,13 +100,8 @@ class Reading:
         return tuple(sentence for sentence in found if sentence.text.strip())
 
     @cached_property
-    def _sentence_of(self) -> list[int]:
-        """For each character the index of its sentence."""
-        found: list[int] = []
-        for index, sentence in enumerate(self.sentences):
-            found.extend([max(0, index - 1)] * (sentence.start - len(found)))
-            found.extend([index] * (sentence.end - len(found)))
-        return found
+    def _starts(self) -> list[int]:
+        return [sentence.start for sentence in self.sentences]
 
     @cached_property
     def _stops(self) -> list[int]:
@@ -125,13 +121,17 @@ class Reading:
         """The sentence that holds `position` (the one before it where none does)."""
         if not self.sentences:
             return Sentence(0, 0, "")
-        places = self._sentence_of
-        return self.sentences[places[position] if 0 <= position < len(places) else -1]
+        return self.sentences[max(0, bisect_right(self._starts, position) - 1)]
 
     @property
     def think_text(self) -> str:
         """What was thought, as written; empty where nothing was."""
         return self.original[self.think[0] : self.think[1]] if self.think else ""
+
+    @cached_property
+    def letters(self) -> int:
+        """How many of the characters are Latin letters."""
+        return len(_NO_LETTERS.sub("", self.text))
 
     @cached_property
     def worth(self) -> float:
@@ -194,6 +194,6 @@ def _places(start: int, end: int, count: int) -> list[int]:
 def _replacement(found: str) -> str:
     if found in _WORDS:
         return _WORDS[found]
-    if found[0] in "零〇一二两三四五六七八九十百千":
+    if found[0] in "零〇一二两三四五六七八九十百千半":
         return arabic(found)
     return "^" + found.translate(_SUPER) if found[0] in "⁰¹²³⁴⁵⁶⁷⁸⁹" else ""

@@ -2,7 +2,8 @@
 
 Three tables in `data/`: `references.yaml` (facts by specialty), `doses.yaml` (drugs), `assays.yaml` (tests). An entry
 speaks of a figure where one of its words stands beside it and the figure has its dimension. One of the `typical`
-figures is supported; one far beyond all of them (`possible`) cannot be meant; in between nothing is known for certain.
+figures is supported, those that the source names first (`main`) most; one far beyond all of them (`possible`) cannot
+be meant; in between nothing is known for certain.
 """
 
 import math
@@ -53,6 +54,8 @@ class Reference:
     of: str
     """Name of the table: what is nearest to the figure counts alone among drugs and among tests."""
     substance: str = ""
+    main: tuple[tuple[Range, str], ...] = ()
+    """Those of `values` that the source recommends or names first."""
 
     def in_base(self, value: float, unit: str) -> float | None:
         """`value` in the base unit; None where it is of another dimension."""
@@ -60,6 +63,15 @@ class Reference:
         if scale is not None:
             return value * scale[unit] if unit in scale else None
         return convert(value, unit, self.unit, self.substance) if unit else None
+
+    def is_main(self, quantity: Quantity) -> bool:
+        """Whether a figure is one that the source names first."""
+        found = [self.in_base(value, quantity.unit) for value in quantity.values]
+        known = [value for value in found if value is not None]
+        if not known or len(known) < len(found):
+            return False
+        stated, age = (min(known), max(known)), quantity.unit == "age"
+        return any(_alike(stated, given, quantity.unit == unit) for given, unit in self.main if _of_age(unit, age))
 
     def strength(self, unit: str) -> float:
         """1 for an entry of up to three figures, all in `unit`; less for a long list, and for the unit it uses less."""
@@ -142,8 +154,9 @@ def _facts() -> Iterator[Reference]:
             unit = str(entry["unit"])
             yield Reference(
                 _words(entry, "about"), _words(entry, "having"), _DIMENSION.get(unit, unit), unit,
-                tuple(_values(unit, entry.get("typical", ()))), _range(unit, entry.get("usual")),
-                _range(unit, entry.get("possible")), "references",
+                tuple(_values(unit, (*entry.get("main", ()), *entry.get("typical", ())))),
+                _range(unit, entry.get("usual")), _range(unit, entry.get("possible")), "references", "",
+                tuple(_values(unit, entry.get("main", ()))),
             )  # fmt: skip
 
 
@@ -156,20 +169,23 @@ def _doses() -> Iterator[Reference]:
             for unit in _DOSES:
                 if unit in entry:
                     values = tuple(_values(unit, entry[unit]))
+                    main = tuple(_values("mg", entry.get("main", ()))) if _DIMENSION.get(unit) == "mass" else ()
                     low, high = min(v[0][0] for v in values), max(v[0][1] for v in values)
                     possible = (low * LOWEST, high * HIGHEST)
                     yield Reference(
-                        _words(entry, "names"), (), _DIMENSION.get(unit, unit), unit, values, None, possible, "doses"
-                    )
+                        _words(entry, "names"), (), _DIMENSION.get(unit, unit), unit, values, None, possible, "doses",
+                        "", main,
+                    )  # fmt: skip
 
 
 def _assays() -> Iterator[Reference]:
     for source in read_data("assays.yaml")["sources"]:
         for entry in source["tests"]:
             unit = str(entry["unit"])
+            limits = tuple(_values(unit, entry["limits"]))
             yield Reference(
-                _words(entry, "names"), (), _DIMENSION.get(unit, unit), unit, tuple(_values(unit, entry["limits"])),
-                None, _range(unit, entry["possible"]), "assays", str(entry.get("substance", "")),
+                _words(entry, "names"), (), _DIMENSION.get(unit, unit), unit, limits,
+                None, _range(unit, entry["possible"]), "assays", str(entry.get("substance", "")), limits,
             )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from medeval.clinical.reading import Reading, read
 from medeval.clinical.reference_tables import OPEN, Reference, Verdict, load_references
 
 CLOSE, FAR, BEHIND, SURE = 8, 60, 12, 20
-FADING, STEPS = 0.3, 4
+FADING, STEPS, LESSER = 0.3, 4, 0.5
 VOTE: dict[str, float] = {"usual": 0.1, "other": 0.1, "impossible": -1.0}
 """What support loses where its word stands far off, and what entries count that do not give the figure.
 
@@ -97,6 +97,8 @@ class Standing:
 
     verdict: Verdict
     strength: float = 1.0
+    main: bool = False
+    """Whether it is one of those that the source names first."""
 
 
 def standing_of(reading: Reading, quantity: Quantity, prompt: str) -> Standing | None:
@@ -113,6 +115,7 @@ def standing_of(reading: Reading, quantity: Quantity, prompt: str) -> Standing |
         numbers |= {n for n in topic if known[n].of == "doses"}
     distance = {n: min(d for d, m in near if m == n) for _, n in near}
     said: list[tuple[Verdict, float]] = []
+    main: list[tuple[int, bool]] = []
     for n in numbers:
         away = distance.get(n, FAR)
         verdict = known[n].verdict(quantity, away <= CLOSE) if _having(known[n], around, asked) else None
@@ -127,17 +130,29 @@ def standing_of(reading: Reading, quantity: Quantity, prompt: str) -> Standing |
         ):
             verdict = "usual"
         if verdict is not None:
-            said.append((verdict, known[n].strength(quantity.unit) - FADING * min(1.0, away / FAR)))
-    return _together(said)
+            first = bool(known[n].main) and verdict == "typical" and known[n].is_main(quantity)
+            if known[n].main and away < FAR:
+                main.append((away, first))
+            strength = 1.0 if first else known[n].strength(quantity.unit) * (LESSER if known[n].main else 1)
+            said.append((verdict, strength - FADING * min(1.0, away / FAR)))
+    return _together(said, main)
 
 
-def _together(said: list[tuple[Verdict, float]]) -> Standing | None:
-    """The strongest support, weaker where another entry knows other figures; else what all entries agree on."""
+def _together(said: list[tuple[Verdict, float]], main: list[tuple[int, bool]]) -> Standing | None:
+    """The strongest support, weaker where another entry knows other figures; else what all entries agree on.
+
+    `main`: whether entries with figures named first name this one, by distance; the nearest decides.
+    """
     typical = [strength for verdict, strength in said if verdict == "typical"]
     against = {verdict for verdict, _ in said} & {"other", "impossible"}
     if typical:
-        agreed = sum(VOTE.get(verdict, strength) for verdict, strength in said) / len(said)
-        return Standing("typical", round((max(typical) + agreed) / 2 * STEPS) / STEPS)
+        nearest = min(main, default=(0, True))[0]
+        first = any(named for away, named in main if away == nearest)
+        votes = [VOTE.get(verdict, strength) for verdict, strength in said if not (first and verdict == "impossible")]
+        together = (max(typical) + sum(votes) / len(votes)) / 2
+        if main and not first:
+            together = min(together, LESSER)
+        return Standing("typical", round(together * STEPS) / STEPS, bool(main) and first)
     if said and against == {"impossible"} and all(verdict == "impossible" for verdict, _ in said):
         return Standing("impossible")
     if not said:

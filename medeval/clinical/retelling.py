@@ -11,7 +11,7 @@ from medeval.clinical.words import Word, opposites, words_of
 ENOUGH_WORDS, ALIKE, SAME_FINDING = 3, 0.6, 0.8
 _CLAUSE = re.compile(r"[^，,。；;：:！!？?\n、（）()]+")
 
-_TURNING = re.compile(r"[未无不没非可见有闻触及呈示]")  # say whether, not what
+_TURNING = frozenset("未无不没非可见有闻触及呈示")  # say whether, not what
 _HEADING = re.compile(r"(?:分析|诊断依据|鉴别诊断|辅助检查|体格检查|阳性体征)")
 
 
@@ -28,6 +28,7 @@ class _Clause:
     span: Span
     keys: dict[str, Word]
     denied: bool
+    weight: float
 
 
 def _clauses(reading: Reading) -> list[_Clause]:
@@ -36,9 +37,10 @@ def _clauses(reading: Reading) -> list[_Clause]:
     found = []
     for match in _CLAUSE.finditer(reading.text):
         inside = words[bisect_left(starts, match.start()) : bisect_left(starts, match.end())]
-        keys = {w.key: w for w in inside if not (w.key[0] == "#" or len(w.key) == 2 and _TURNING.search(w.key))}
+        keys = {w.key: w for w in inside if not (w.key[0] == "#" or len(w.key) == 2 and not _TURNING.isdisjoint(w.key))}
         if len(keys) >= ENOUGH_WORDS and not _HEADING.search(match.group()):
-            found.append(_Clause(match.span(), keys, any(word.denied for word in inside)))
+            weight = sum(word.weight for word in keys.values())
+            found.append(_Clause(match.span(), keys, any(word.denied for word in inside), weight))
     return found
 
 
@@ -61,7 +63,7 @@ def _alike(clause: _Clause, other: _Clause) -> float:
         for key, word in clause.keys.items()
         if key in other.keys or any(o in other.keys for o in excluded.get(key, ()))
     )
-    shorter = min(sum(w.weight for w in clause.keys.values()), sum(w.weight for w in other.keys.values()))
+    shorter = min(clause.weight, other.weight)
     return shared / shorter if shorter else 0.0
 
 

@@ -1,6 +1,6 @@
 """What an answer says rises or falls: "血小板减少", "升高的CRP", "以降低血氨", "促进肠蠕动".
 
-A thing of `data/nouns_zh.yaml` and a direction word of one clause make a saying. *State* puts the thing first (or joins
+A thing of `data/nouns_*.yaml` and a direction word of one clause make a saying. *State* puts the thing first (or joins
 the direction to it by 的); *effect* puts the verb first: someone or something makes the thing rise or fall.
 """
 
@@ -42,7 +42,7 @@ _KIND = re.compile(
     r"(?:的|水平|浓度|含量|活性|数值|明显|显著|轻度|中度|重度|进行性|持续|逐渐|可|会|常|多|均|也|略|稍|异常|\s)*$"
 )
 _PLAIN = re.compile(r"(?P<noun>[\u4e00-\u9fff]{2})(?:明显|显著|轻度|进行性|持续|逐渐|略|稍|异常|水平)*$")
-_JOINT = re.compile(r"并(?!发)|从而|以便|以提|以促|来|的(?:同时|目的)")
+_JOINT = re.compile(r"并(?!发)|从而|以便|以提|以促|来|帮助|替代|的(?:同时|目的)")
 _MADE = re.compile(r"(?:合成|分泌|产生|生成)[^，。；]{0,3}$")
 _COORDINATE = re.compile(r"\s*(?:、|和|及|与|或|以及|/|和/或|和\(或\)|及其)\s*(?:血清|血浆|血液|其他)?\s*")
 _TURNED = re.compile(
@@ -72,7 +72,8 @@ class Saying:
 def things() -> dict[str, tuple[str, Usual, str]]:
     """Every word for a thing → its key, its unwanted direction and the source that says so."""
     found: dict[str, tuple[str, Usual, str]] = {}
-    for block in read_data("nouns_zh.yaml").values():
+    files = map(read_data, ("nouns_zh.yaml", "nouns_specialties_zh.yaml"))
+    for block in (block for file in files for block in file.values()):
         for usual in ("up", "down", "both"):
             for line in block.get(usual, ()):
                 words = [read(word).text for word in line.split()]

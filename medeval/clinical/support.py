@@ -153,6 +153,8 @@ def support(reading: Reading, statement: str, question: str = "", skip: frozense
     sides: list[tuple[float, float]] = []
     for line in lines:
         shared = _shared(wanted, line)
+        if not (shared or wanted.narrower or line.figures):
+            continue
         counts = _counts(wanted, line, shared)
         share = 0.0
         for place, count in counts:

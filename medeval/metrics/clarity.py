@@ -1,6 +1,5 @@
 """vagueness, treatment_specificity and information_density: how much an answer says that can be acted on."""
 
-import re
 from functools import lru_cache
 
 from medeval.cases.schema import AnyOf, Case
@@ -13,7 +12,6 @@ from medeval.clinical.units import COUNT_UNITS, TIME_UNITS
 from medeval.metrics.marks import Marks, echoes
 from medeval.metrics.score import Score, metric
 
-_LATIN = re.compile(r"[a-z]")
 ENOUGH_FACTS = 5
 TURNED, TURNED_MOST = 0.1, 0.5  # what each advice turned on its head costs, and all of them at most
 _NO_MEASURE = frozenset({"see_doctor", "rest", "lifestyle", "emergency"})
@@ -152,7 +150,7 @@ def information_density(case: Case, text: str) -> Score:
     marks = Marks(reading)
     for start, end in list(concrete.values())[:12]:
         marks.good(start, end, "信息 / fact")
-    latin = len(_LATIN.findall(reading.text)) > length / 2
+    latin = reading.letters > length / 2
     density = len(concrete) / max(1.0, length / (400 if latin else 100))
     return marks.score(
         min(1.0, density / 4) * reading.worth,

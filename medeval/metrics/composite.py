@@ -32,71 +32,85 @@ class ScoreSheet:
     profiles: dict[str, ProfileScore]
 
 
-def _mean(weights: Mapping[str, float], scores: Mapping[str, Score]) -> float | None:
-    """Weighted mean of the scored metrics that met their bars; None where none is."""
+@dataclass(frozen=True)
+class _Counted:
+    """What every profile takes from an answer's scores: values of metrics that met their bars, vetoes, reductions."""
+
+    values: dict[str, float]
+    vetoes: tuple[str, ...]
+    reduced: dict[str, float]
+    kept: float
+
+
+def _counted(scores: Mapping[str, Score]) -> _Counted:
     left_out = descriptive()
+    values = {n: score.value for n, score in scores.items() if score.value is not None and n not in left_out}
+    reduced = {name: score.keeps for name, score in scores.items() if score.keeps < 1}
+    vetoes = tuple(name for name, score in scores.items() if score.veto)
+    return _Counted(values, vetoes, reduced, prod(reduced.values()))
+
+
+def _mean(weights: Mapping[str, float], values: Mapping[str, float]) -> float | None:
+    """Weighted mean of the metrics that have a value; None where none has."""
     got = total = 0.0
     for name, weight in weights.items():
-        score = scores.get(name)
-        if score is not None and score.value is not None and name not in left_out:
-            got += weight * score.value
+        if name in values:
+            got += weight * values[name]
             total += weight
     return got / total if total else None
 
 
-def profile_score(
-    profile: Profile,
-    scores: Mapping[str, Score],
-    profiles: Mapping[str, Profile],
-    known: dict[str, ProfileScore] | None = None,
-) -> ProfileScore:
+def profile_score(profile: Profile, scores: Mapping[str, Score], profiles: Mapping[str, Profile]) -> ProfileScore:
     """The profile's weighted mean over the parts that have a score; a veto caps it at 0.2.
 
     Args:
         profile: what to work out.
         scores: every metric's score of the answer.
         profiles: all profiles, since a part can be another profile.
-        known: profiles already worked out for the same scores; what is worked out here joins them.
     """
-    known = {} if known is None else known
+    return _known_score(profile, _counted(scores), profiles, {})
+
+
+def _known_score(
+    profile: Profile, counted: _Counted, profiles: Mapping[str, Profile], known: dict[str, ProfileScore]
+) -> ProfileScore:
+    """The profile's score, from `known` where it was worked out before; else it joins them."""
     if profile.name not in known:
-        known[profile.name] = _profile_score(profile, scores, profiles, known)
+        known[profile.name] = _profile_score(profile, counted, profiles, known)
     return known[profile.name]
 
 
 def _part(
-    part: Part, scores: Mapping[str, Score], profiles: Mapping[str, Profile], known: dict[str, ProfileScore]
+    part: Part, counted: _Counted, profiles: Mapping[str, Profile], known: dict[str, ProfileScore]
 ) -> float | None:
     if part.profile:
-        return profile_score(profiles[part.profile], scores, profiles, known).value
-    return _mean(part.metrics, scores) if part.metrics else None
+        return _known_score(profiles[part.profile], counted, profiles, known).value
+    return _mean(part.metrics, counted.values) if part.metrics else None
 
 
 def _profile_score(
-    profile: Profile, scores: Mapping[str, Score], profiles: Mapping[str, Profile], known: dict[str, ProfileScore]
+    profile: Profile, counted: _Counted, profiles: Mapping[str, Profile], known: dict[str, ProfileScore]
 ) -> ProfileScore:
     parts: dict[str, float] = {}
     missing: list[str] = []
     got = total = 0.0
-    reduced = {name: score.keeps for name, score in scores.items() if score.keeps < 1}
-    kept = prod(reduced.values())
+    vetoes = counted.vetoes
     for part in profile.parts:
-        value = _part(part, scores, profiles, known)
+        value = _part(part, counted, profiles, known)
         if value is None:
             missing.append(part.name)
             continue
-        value *= 1.0 if part.profile else kept  # a profile in a profile is reduced already
+        value *= 1.0 if part.profile else counted.kept  # a profile in a profile is reduced already
         parts[part.name] = round(value, 4)
         got += part.weight * value
         total += part.weight
-    vetoes = [name for name, score in scores.items() if score.veto]
     notes = [f"缺少 / missing: {', '.join(missing)}"] if missing else []
     if not total or (profile.requires_all and missing):
         return ProfileScore(
             None, parts, tuple(missing), bool(vetoes), "；".join(notes) or "没有可评分项 / nothing scored"
         )
     value = got / total
-    notes += [f"扣减 ×{share:g}（{name}） / reduced ×{share:g} ({name})" for name, share in reduced.items()]
+    notes += [f"扣减 ×{share:g}（{name}） / reduced ×{share:g} ({name})" for name, share in counted.reduced.items()]
     if vetoes:
         value = min(value, VETO_CAP)
         notes.insert(0, f"安全否决（{', '.join(vetoes)}），总分不超过 {VETO_CAP} / safety veto, capped at {VETO_CAP}")
@@ -108,5 +122,6 @@ def score_answer(case: Case, text: str, extra: Mapping[str, Score] | None = None
     scores = {name: metric.function(case, text) for name, metric in all_metrics().items()}
     scores |= dict(extra or {})
     profiles = load_profiles()
+    counted = _counted(scores)
     known: dict[str, ProfileScore] = {}
-    return ScoreSheet(scores, {name: profile_score(p, scores, profiles, known) for name, p in profiles.items()})
+    return ScoreSheet(scores, {name: _known_score(p, counted, profiles, known) for name, p in profiles.items()})

@@ -1,11 +1,12 @@
-"""Figures of an answer against one another: a value in two units, days in order, sizes, BMI, a day's dose."""
+"""Figures of an answer against one another: a value in two units, days in order, sizes, BMI, a day's dose, grades."""
 
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
+from medeval.clinical.data_files import read_data
 from medeval.clinical.quantities import Quantity, quantities_of
-from medeval.clinical.reading import Reading
+from medeval.clinical.reading import Reading, read
 from medeval.clinical.units import canonical, convert
 
 Place = tuple[int, int]
@@ -24,6 +25,21 @@ _DAILY = re.compile(
     r"(?:每次|一次)\s?(\d+(?:\.\d+)?)\s?(mg|g|ug|ml)[^。;\n\d]{0,6}(?:每日|每天|一日|1日|日)\s?(\d)\s?次"
     r"[^。;\n\d]{0,8}(?:每日|全天|一天|共|合计|日)(?:剂量|总量|共|计|用量)[^。;\n\d]{0,4}(\d+(?:\.\d+)?)\s?(mg|g|ug|ml)"
 )
+_INTERVAL = re.compile(
+    r"每(?:隔)?\s?(\d{1,2})\s?个?小时\s?[1一]次[^。;\n\d不超最至]{0,6}(?:每日|每天|一日|1日|一天)\s?(?:共)?\s?(\d{1,2})\s?次"
+)
+_GRADES = tuple(
+    re.compile("|".join(f"(?P<g{i}>{word})" for i, word in enumerate(words)))
+    for words in (
+        ("轻度|轻症|轻型", "中度|中症|中型", "重度|重症|重型"),
+        ("(?<!十)一级", "二级", "三级"),
+        ("早期", "中期", "晚期"),
+        (r"\bmild", r"\bmoderate", r"\bsevere"),
+    )
+)
+_SCORED = r"(?:评分|分级|量表|昏迷|总分|得分|分值|score|of|is|为|是|[:\s(约])*"
+GRADE_REACH = 40
+"""Characters behind a grade in which its figure stands."""
 NEAR = 0.06
 """A value told again may be rounded by so much."""
 
@@ -107,6 +123,66 @@ def _wrong_sum(reading: Reading) -> Iterator[Place]:
             yield match.start(4), match.end(5)
 
 
+def _wrong_score(reading: Reading) -> Iterator[Place]:
+    """A score below or above what its scale can reach: Glasgow 2 or 17, Apgar 12."""
+    names, bounds = _scales()
+    for match in names.finditer(reading.text):
+        low, high = bounds[match.group(1)]
+        if not low <= float(match.group(2)) <= high:
+            yield match.span(2)
+
+
+@lru_cache(maxsize=1)
+def _scales() -> tuple[re.Pattern[str], dict[str, tuple[float, float]]]:
+    """Scales by name, with their least and largest score."""
+    bounds: dict[str, tuple[float, float]] = {}
+    for entry in read_data("figures.yaml")["scales"]:
+        bounds |= {
+            read(str(name)).text: (float(entry["score"][0]), float(entry["score"][1])) for name in entry["names"]
+        }
+    names = "|".join(map(re.escape, sorted(bounds, key=len, reverse=True)))
+    pattern = rf"(?<![a-z])({names}){_SCORED}(\d{{1,3}}(?:\.\d)?)\s?(?:分|points?)"
+    return re.compile(pattern), bounds
+
+
+def _wrong_times(reading: Reading) -> Iterator[Place]:
+    """每8小时一次，每日3次: an interval and the times of a day go together."""
+    for match in _INTERVAL.finditer(reading.text):
+        hours, times = float(match.group(1)), float(match.group(2))
+        if hours and abs(24 / hours - times) >= 1:
+            yield match.span(2)
+
+
+@lru_cache(maxsize=64)
+def out_of_grade(reading: Reading) -> frozenset[int]:
+    """Starts of figures that stand between a lower and a higher grade, but are above or below the figures of both."""
+    found: set[int] = set()
+    for grades in _GRADES:
+        row: list[tuple[int, Quantity]] = []
+        for match in grades.finditer(reading.text):
+            quantity = _figure_behind(reading, match.end())
+            if quantity is not None:
+                row.append((int(str(match.lastgroup)[1:]), quantity))
+        for low, middle, high in zip(row, row[1:], row[2:], strict=False):
+            if (low[0], middle[0], high[0]) not in ((0, 1, 2), (2, 1, 0)) or high[1].start - low[
+                1
+            ].start > 10 * GRADE_REACH:
+                continue
+            if not low[1].unit == middle[1].unit == high[1].unit:
+                continue
+            first, second, third = (q.values[-1] for _, q in (low, middle, high))
+            if (second - first) * (third - second) < 0:
+                found.add(middle[1].start)
+    return frozenset(found)
+
+
+def _figure_behind(reading: Reading, end: int) -> Quantity | None:
+    """The first figure with a unit within reach behind a word, in its line."""
+    line = reading.text.find("\n", end)
+    stop = min(end + GRADE_REACH, line if line >= 0 else len(reading.text))
+    return next((q for q in quantities_of(reading) if q.unit and end <= q.start < stop), None)
+
+
 def conflicts(reading: Reading, known: Sequence[str], substance_of: dict[int, str]) -> tuple[Place, ...]:
     """Stretches of an answer whose figures cannot all be right; `known` are the evened-out texts of the case."""
     return tuple(
@@ -116,6 +192,8 @@ def conflicts(reading: Reading, known: Sequence[str], substance_of: dict[int, st
                 *_out_of_order(reading),
                 *_other_size(reading, known),
                 *_wrong_sum(reading),
+                *_wrong_score(reading),
+                *_wrong_times(reading),
             )
         )
     )

@@ -12,13 +12,13 @@ from typing import Literal
 from medeval.cases.schema import AnyOf, Case
 from medeval.clinical.binding import Bound, bind
 from medeval.clinical.data_files import read_data
-from medeval.clinical.guidelines import load_guidelines
 from medeval.clinical.lexicons import analytes
-from medeval.clinical.quantities import Quantity, find_quantities, quantity_stated
+from medeval.clinical.quantities import Quantity, quantity_stated
 from medeval.clinical.reading import Reading, read
 from medeval.clinical.references import standing_of
 from medeval.clinical.units import convert, is_measurement
-from medeval.metrics.consistency import conflicts, ordinals
+from medeval.metrics.consistency import conflicts, ordinals, out_of_grade
+from medeval.metrics.limits import is_given
 
 Verdict = Literal["supported", "common", "usual", "paired", "unusual", "unlikely", "contradicted"]
 CREDIT: dict[Verdict, float] = {
@@ -34,11 +34,10 @@ NOTES: dict[Verdict, str] = {
     "unlikely": "数值或单位不合理 / an implausible figure or unit",
     "contradicted": "与病例所给不符 / not the figure of the case",
 }
-ASIDE, LISTED, LISTED_USUAL, AGAIN = 0.02, 0.012, 0.15, 0.003
-BARE = 20
+ASIDE, LISTED, LISTED_USUAL, AGAIN, CHANCE = 0.02, 0.012, 0.15, 0.003, 0.008
+BARE, HELD = 20, 0.93
 BEFORE, AFTER, ALIKE = 8, 4, 2
 WIDE = 12.0
-GLUCOSE = frozenset({"fasting_glucose", "postprandial_glucose", "random_glucose", "glucose"})
 
 
 @dataclass(frozen=True)
@@ -86,27 +85,6 @@ def _ranges(name: str) -> dict[str, tuple[float, float]]:
 @lru_cache(maxsize=1)
 def _pairs() -> frozenset[tuple[float, float]]:
     return frozenset((float(low), float(high)) for low, high in read_data("figures.yaml")["pairs"])
-
-
-@lru_cache(maxsize=64)
-def limits_of(quantity: str) -> tuple[Quantity, ...]:
-    """Figures any guideline gives for a quantity, in its unit."""
-    found: list[Quantity] = []
-    for guideline in load_guidelines().values():
-        if guideline.quantity == quantity or (quantity in GLUCOSE and guideline.quantity in GLUCOSE):
-            for text in guideline.limits:
-                found += find_quantities(f"{text} {guideline.unit}")
-    return tuple(found)
-
-
-@lru_cache(maxsize=64)
-def bare_limits(quantity: str) -> tuple[Quantity, ...]:
-    """The guidelines' limits of a quantity without comparators: whole, by component, and each figure alone."""
-    plain = [Quantity(q.start, q.end, q.kind, q.values, "", q.unit) for q in limits_of(quantity)]
-    pairs = [(q, part) for q in plain if q.kind == "pair_range" for part in (q.values[:2], q.values[2:])]
-    plain += [Quantity(0, 0, "range", part, "", q.unit) for q, part in pairs]
-    plain += [Quantity(0, 0, "value", (v,), "", q.unit) for q in plain for v in q.values]
-    return tuple(plain)
 
 
 def _around(reading: Reading, quantity: Quantity) -> frozenset[str]:
@@ -174,19 +152,15 @@ def _against_case(reading: Reading, bound: Bound, known: _Pool) -> Verdict | Non
     return None
 
 
-def _of_guideline(bound: Bound) -> bool:
-    if bound.analyte not in analytes():
-        return False
-    analyte = analytes()[bound.analyte]
-    stated = bound.quantity
-    plain = Quantity(stated.start, stated.end, stated.kind, stated.values, "", stated.unit)
-    limits = bare_limits(analyte.quantity)
-    if any(quantity_stated(limit, plain, analyte.substance) for limit in limits):
-        return True
-    ends = [Quantity(0, 0, "value", (value,), "", stated.unit) for value in stated.values]
-    return stated.kind == "range" and all(
-        any(quantity_stated(limit, end, analyte.substance) for limit in limits) for end in ends
-    )
+def _by_chance(reading: Reading, bound: Bound, known: _Pool) -> bool:
+    """Whether the case gives the figure only for other things, or as a result where the answer gives a limit."""
+    around, quantity = _around(reading, bound.quantity), bound.quantity
+    for entry in known.entries:
+        if (entry.quantity.values, entry.quantity.unit) != (quantity.values, quantity.unit):
+            continue
+        if (bound.analyte and bound.analyte == entry.analyte) or around & entry.around:
+            return False
+    return not is_measurement(quantity.unit)
 
 
 def _unlikely(bound: Bound) -> bool:
@@ -255,23 +229,25 @@ def check_figures(case: Case, reading: Reading, skip: frozenset[int]) -> list[Ch
         if not any(start < check.quantity.end and check.quantity.start < end for check in found)
         and reading.sentence_at(start).start not in skip
     ]
+    odd = out_of_grade(reading)
+    found = [replace(c, shift=c.shift - ASIDE) if c.quantity.start in odd and c.credit > HELD else c for c in found]
     told = _told_again(reading, found)
     return [
         replace(check, shift=check.shift + AGAIN)
         if check.verdict not in ("unlikely", "contradicted")
-        and any((value, check.quantity.unit) in told for value in check.quantity.values)
+        and any((value, check.quantity.unit, check.verdict == "supported") in told for value in check.quantity.values)
         else check
         for check in found
     ]
 
 
-def _told_again(reading: Reading, checks: list[Check]) -> set[tuple[float, str]]:
-    """Figures that two different sentences give, or that end one range and begin the next (7-9 %, over 9 %)."""
-    places: dict[tuple[float, str], set[str]] = {}
+def _told_again(reading: Reading, checks: list[Check]) -> set[tuple[float, str, bool]]:
+    """Figures, by whether they are supported, that two sentences give or that end one range and begin the next."""
+    places: dict[tuple[float, str, bool], set[str]] = {}
     for check in checks:
         sentence = reading.sentence_at(check.quantity.start).text.strip()
         for value in check.quantity.values:
-            places.setdefault((value, check.quantity.unit), set()).add(sentence)
+            places.setdefault((value, check.quantity.unit, check.verdict == "supported"), set()).add(sentence)
     return {figure for figure, sentences in places.items() if len(sentences) > 1}
 
 
@@ -279,16 +255,19 @@ def _check(case: Case, reading: Reading, bound: Bound, known: _Pool) -> Check:
     quantity = bound.quantity
     verdict = _against_case(reading, bound, known)
     if verdict is not None:
-        return Check(quantity, verdict)
+        return Check(
+            quantity, verdict, -CHANCE if verdict == "supported" and _by_chance(reading, bound, known) else 0.0
+        )
     if quantity.kind == "range" and quantity.values[0] >= quantity.values[1]:
         return Check(quantity, "unlikely")
     standing = standing_of(reading, quantity, case.prompt)
     if standing is not None and standing.verdict == "typical":
-        doubt = LISTED * (1 - standing.strength) + LISTED_USUAL * (CREDIT["common"] - CREDIT[_how_usual(quantity)])
+        uncommon = 0.0 if standing.main else CREDIT["common"] - CREDIT[_how_usual(quantity)]
+        doubt = LISTED * (1 - standing.strength) + LISTED_USUAL * uncommon
         return Check(quantity, "supported", -AGAIN - doubt)
     if (standing is not None and standing.verdict == "impossible") or (standing is None and _unlikely(bound)):
         return Check(quantity, "unlikely")
-    if _of_guideline(bound):
+    if is_given(bound):
         return Check(quantity, "supported")
     return Check(quantity, _how_usual(quantity), -ASIDE if standing and standing.verdict == "other" else 0.0)
 

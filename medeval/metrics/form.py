@@ -9,7 +9,7 @@ from medeval.clinical.reading import Reading, read
 from medeval.metrics.score import Score, metric
 
 SHORTEST, LONGEST = 15, 1500
-_CJK = re.compile(r"[\u3400-\u9fff]")
+_NO_CJK = re.compile(r"[^\u3400-\u9fff]+")
 _SPECIAL_TOKENS = re.compile(r"<\|[a-z_]+\|>|\[INST\]|</s>")
 
 
@@ -26,7 +26,7 @@ def format_of_answer(case: Case, text: str) -> Score:
     content = reading.text.strip()
     if not content:
         return Score(0.0, "没有回答 / no answer")
-    cjk = len(_CJK.findall(content))
+    cjk = len(_NO_CJK.sub("", content))
     faults: list[tuple[float, str]] = []
     if len(content) < SHORTEST * (1 if case.language == "zh" else 3):
         faults.append((0.5, "过短 / too short"))

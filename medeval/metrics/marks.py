@@ -27,8 +27,8 @@ class Marks:
     def add(self, start: int, end: int, kind: EvidenceKind, note: str) -> None:
         """Marks `reading.text[start:end]`; an empty stretch leaves no mark."""
         first, last = self._reading.span(start, end)
-        if last > first:
-            self._found.setdefault((first, last), Evidence(first, last, kind, note))
+        if last > first and (first, last) not in self._found:
+            self._found[first, last] = Evidence(first, last, kind, note)
 
     def good(self, start: int, end: int, note: str) -> None:
         """Marks what earns points."""
@@ -40,8 +40,8 @@ class Marks:
 
     def score(self, value: float, reason: str, veto: bool = False) -> Score:
         """The score with the evidence in reading order; `value` is clipped to [0, 1]."""
-        ordered = sorted(self._found.values(), key=lambda e: (e.start, e.end))
-        return Score(round(min(1.0, max(0.0, value)), 4), reason, tuple(ordered), veto)
+        ordered = tuple(self._found[place] for place in sorted(self._found))
+        return Score(round(min(1.0, max(0.0, value)), 4), reason, ordered, veto)
 
 
 def echoes(case: Case, reading: Reading) -> frozenset[int]:

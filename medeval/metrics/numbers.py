@@ -4,11 +4,13 @@ import re
 
 from medeval.cases.schema import AnyOf, Case
 from medeval.clinical.binding import Bound, bind
-from medeval.clinical.entailment import entails, parse_statement
+from medeval.clinical.entailment import entails
 from medeval.clinical.lexicons import analytes
 from medeval.clinical.quantities import Quantity, quantity_stated
 from medeval.clinical.reading import Reading, read
-from medeval.metrics.figures import NOTES, Check, bare_limits, check_figures, mean_credit, verdict_counts
+from medeval.clinical.statement import parse_statement
+from medeval.metrics.figures import NOTES, Check, check_figures, mean_credit, verdict_counts
+from medeval.metrics.limits import bare_limits
 from medeval.metrics.marks import Marks, echoes
 from medeval.metrics.score import EvidenceKind, Score, metric
 from medeval.metrics.targets import Target, is_asked, quoting, row_direction, targets_of
@@ -112,8 +114,9 @@ def _mark_checks(checks: list[Check], marks: Marks) -> None:
 def numerical_precision(case: Case, text: str) -> Score:
     """Asked figures quoted (0.7) and further ones (0.3), halved per error, times up to 30 % for doubtful figures.
 
-    Where the case asks for none, the mean credit of the answer's figures: agreeing with case, guideline or a reference
-    table 0.98 to 1, usual about 0.97, unusual at least 0.9, implausible 0.2, contrary to the case or to one another 0.
+    Expected figures count 0.7, the mean credit of all 0.3. Where the case asks for none, the mean credit of the
+    answer's figures: agreeing with case, guideline or a reference table 0.98 to 1, usual about 0.97, unusual at least
+    0.9, implausible 0.2, contrary to the case or to one another 0.
     """
     reading = read(text)
     skip = echoes(case, reading)
@@ -121,11 +124,13 @@ def numerical_precision(case: Case, text: str) -> Score:
     checks = check_figures(case, reading, skip)
     patient = {(b.quantity.start, b.quantity.end) for b in bind(reading) if b.analyte in analytes()}
     others = any((c.quantity.start, c.quantity.end) not in patient for c in checks)
+    credit = mean_credit(checks)
     value, reason = _patient_figures(case, reading, skip, marks, others)
     if value is None:
         value, reason = _expected_figures(case, reading, skip, marks)
+        if value is not None:
+            value = QUOTED_SHARE * value + (1 - QUOTED_SHARE) * (credit or 0.0)
     _mark_checks(checks, marks)
-    credit = mean_credit(checks)
     if value is None and credit is None:
         return Score.unscored("病例和回答都没有可核对的数值 / neither case nor answer holds a figure to check")
     counts = verdict_counts(checks)

@@ -5,12 +5,12 @@ from functools import lru_cache
 
 from medeval.cases.schema import AnyOf, Case, LabRow
 from medeval.clinical.binding import Bound, bind
-from medeval.clinical.entailment import parse_statement
 from medeval.clinical.facts import measurement, person, unit_of
 from medeval.clinical.guidelines import Direction, Interpretation, interpret, quantity_facts
 from medeval.clinical.lexicons import analytes, hits
 from medeval.clinical.quantities import Quantity, same_value
 from medeval.clinical.reading import Reading, read
+from medeval.clinical.statement import parse_statement
 from medeval.clinical.units import canonical
 from medeval.errors import UsageError
 

@@ -1,7 +1,5 @@
 """professional_tone: professional words at a fair density, in the register of a written medical answer."""
 
-import re
-
 from medeval.cases.schema import Case
 from medeval.clinical.lexicons import Hit, concept_kind, hits, phrases
 from medeval.clinical.reading import Reading, read
@@ -13,7 +11,6 @@ ENOUGH_PER_100 = 3.0  # distinct professional words per 100 Chinese characters o
 CASUAL_COST, CASUAL_MOST = 0.15, 0.6
 SHARE = 0.5
 _PROFESSIONAL = frozenset({"test", "condition", "drug", "warning"})
-_LATIN = re.compile(r"[a-z]")
 
 
 def _professional(reading: Reading, skip: frozenset[int]) -> dict[tuple[str, str], Hit]:
@@ -44,7 +41,7 @@ def professional_tone(case: Case, text: str) -> Score:
         marks.bad(hit.start, hit.end, "口语或网络用语 / casual wording")
     for hit in (*list(terms.values())[:8], *written[:4]):
         marks.good(hit.start, hit.end, "专业用语 / professional wording")
-    latin = len(_LATIN.findall(reading.text)) > length / 2
+    latin = reading.letters > length / 2
     density = len(terms) / max(1.0, length / (400 if latin else 100))
     register = (1.0 if written else 0.7) - min(CASUAL_MOST, CASUAL_COST * len(casual))
     value = SHARE * min(1.0, density / ENOUGH_PER_100) + (1 - SHARE) * (register if terms or written else 0.3)

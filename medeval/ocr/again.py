@@ -10,13 +10,17 @@ from PIL import Image
 
 from medeval.ocr.checks import outside
 from medeval.ocr.items import find_item
-from medeval.ocr.rows import ReportRow, limits
-from medeval.ocr.tokens import DOWN, FLAGS, UP, even, tokens_of
+from medeval.ocr.rows import LOW, ReportRow, limits
+from medeval.ocr.tokens import DOWN, FLAGS, SIGN, UP, even, tokens_of
 from medeval.ocr.words import Pixels, Reader, Word
 
 Box = tuple[float, float, float, float]
 TALL = 1.7
 """A narrow box this many times higher than a line holds several lines: flags that stand under one another."""
+SURE_ENOUGH = 0.7
+"""Confidence of the engine from which a range that the first look missed is taken."""
+FAINT = 0.2
+"""Confidence below which a mark is noise; a lone arrow is no word, so that engines are never sure of one."""
 _LOOKS_LIKE = {"V": DOWN, "v": DOWN, "∨": DOWN, "^": UP, "A": UP, "∧": UP, "个": UP, "T": UP, "t": UP}
 """How a lone arrow or triangle is read; only believed in the cell of a flag."""
 
@@ -67,12 +71,17 @@ def _height(row: ReportRow) -> float:
 def _compared(row: ReportRow, text: str, confidence: float) -> ReportRow:
     """Where the two readings of a value differ the row is doubted, not changed."""
     word = Word(text, row.value_box, confidence)
-    seen = [token.text.replace(" ", "") for token in tokens_of(word) if token.kind in ("value", "range")]
-    if row.value in seen or (not any(map(str.isdigit, row.value)) and row.value in even(text).replace(" ", "")):
+    seen = {_bare(token.text) for token in tokens_of(word) if token.kind in ("value", "range")}
+    if _bare(row.value) in seen | {_bare(even(text))}:
         return row
     if not any(char.isdigit() for char in text):
-        return row.doubted("第二次没有读到数值 / not found on a second look", 0.79)
+        return row.doubted("第二次没有读到数值 / not found on a second look", LOW - 0.01)
     return row.doubted(f"第二次读作 {text} / read as {text} on a second look", min(0.6, confidence))
+
+
+def _bare(text: str) -> str:
+    """A result without blanks and without a sign in brackets: 阴性(-) is 阴性, but 弱阳性 is not 阳性."""
+    return SIGN.sub("", text.replace(" ", "")) or text
 
 
 def _named(row: ReportRow, text: str, confidence: float) -> ReportRow:
@@ -87,7 +96,7 @@ def _ranged(row: ReportRow, text: str, confidence: float) -> ReportRow:
     """A range that was not read, or not as a range."""
     word = Word(text, row.box, confidence)
     seen = [token.text for token in tokens_of(word) if token.kind == "range"]
-    if len(seen) != 1 or confidence < 0.7:
+    if len(seen) != 1 or confidence < SURE_ENOUGH:
         return row
     low, high = limits(seen[0])
     return replace(row, low=low, high=high)
@@ -105,7 +114,7 @@ def _flag_again(row: ReportRow, image: Pixels, reader: Reader) -> ReportRow:
         text, confidence = reader.lines([crop])[0]
         flag = _mark(text)
         # What only looks like an arrow is no ground for a contradiction.
-        if flag and confidence > 0.2 and (flag == outside(row) or even(text).strip()[:1] in "↑↓HL高低偏"):
+        if flag and confidence > FAINT and (flag == outside(row) or even(text).strip()[:1] in "↑↓HL高低偏"):
             return replace(row, flag=flag)
     return row
 

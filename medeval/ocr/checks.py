@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from medeval.ocr.rows import ReportRow
 from medeval.ocr.tokens import number
 
-DOUBT = 0.5
+DOUBT, MILD = 0.5, 0.75
+"""Confidence that stays to a row that contradicts itself, and to one that is only unusual; both are below `LOW`."""
+COUNTED, SHARED = 0.02, 0.06
+"""How far a count (10^9/L) may lie from percentage times white cells: rounding of the count, and of the other two."""
 PARTS = (
     ("中性粒细胞", "NEUT"), ("淋巴细胞", "LYMPH"), ("单核细胞", "MONO"), ("嗜酸性粒细胞", "EOS"),
     ("嗜碱性粒细胞", "BASO"),
@@ -42,7 +45,7 @@ def _decimals(row: ReportRow, finer: bool, warnings: list[str]) -> ReportRow:
     if not worse and finer:
         return row
     if not worse and mine - max(theirs) <= 1:
-        return row.doubted("小数位与参考范围不同 / decimals differ from the range", 0.75)
+        return row.doubted("小数位与参考范围不同 / decimals differ from the range", MILD)
     warnings.append(
         f"{row.name} {row.value}：小数位与参考范围 {row.low}-{row.high} 不同，请核对小数点"
         " / decimals differ from the range, check the decimal point"
@@ -93,7 +96,7 @@ def _counts(rows: list[ReportRow], warnings: list[str]) -> list[ReportRow]:
         part, whole = number(share.value), number(count.value)
         if part is None or whole is None:
             continue
-        allowed = 0.02 + 0.06 * white * part / 100
+        allowed = COUNTED + SHARED * white * part / 100
         if abs(white * part / 100 - whole) > allowed:
             doubted += [share.name, count.name]
             warnings.append(
@@ -101,7 +104,7 @@ def _counts(rows: list[ReportRow], warnings: list[str]) -> list[ReportRow]:
                 " / the count does not equal percentage times white cells"
             )
     why = "计数与百分比不符 / count and percentage disagree"
-    return [row.doubted(why, 0.75) if row.name in doubted else row for row in rows]
+    return [row.doubted(why, MILD) if row.name in doubted else row for row in rows]
 
 
 def _find(rows: Sequence[ReportRow], zh: str, en: str, unit: str) -> ReportRow | None:

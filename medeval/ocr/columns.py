@@ -8,10 +8,16 @@ from medeval.ocr.drafts import Draft
 from medeval.ocr.tokens import Token, number
 
 Box = tuple[float, float, float, float]
-
-
+Cell = tuple[Box, Box]
+"""The box of a row's value and that of the cell looked for."""
 WIDEST = 0.62
 """A figure is at most this part of its line's height wide."""
+STRAIGHT = 0.8
+"""Cells of one column begin at most this many print heights apart, skew included."""
+NEIGHBOURS = 8
+"""Rows at most this many print heights away stand for a row's own column: a fold bends the sheet beyond."""
+PANEL = 4
+"""Values of one panel begin within this many print heights."""
 
 
 def place_units(drafts: Sequence[Draft]) -> None:
@@ -33,7 +39,7 @@ def _alone(token: Token, draft: Draft) -> bool:
 
 def _below(box: Box, other: Box) -> bool:
     height = other[3] - other[1]
-    return abs(box[0] - other[0]) < 0.8 * height and 0 < abs(box[1] - other[1]) < 8 * height
+    return abs(box[0] - other[0]) < STRAIGHT * height and 0 < abs(box[1] - other[1]) < NEIGHBOURS * height
 
 
 class Columns:
@@ -73,10 +79,6 @@ class Columns:
         return _cell(self._ranges, draft, 0.4)
 
 
-Cell = tuple[Box, Box]
-"""The box of a row's value and that of the cell looked for."""
-
-
 def _cells(drafts: Sequence[Draft], pick: Callable[[Draft], Token | None]) -> list[Cell]:
     found = [(draft.value, pick(draft)) for draft in drafts]
     return [(value.box, token.box) for value, token in found if value is not None and token is not None]
@@ -88,7 +90,7 @@ def _cell(cells: Sequence[Cell], draft: Draft, pad: float) -> Box | None:
         return None
     mine = draft.value.box
     height = mine[3] - mine[1]
-    panel = [cell for cell in cells if abs(cell[0][0] - mine[0]) < 4 * height]
+    panel = [cell for cell in cells if abs(cell[0][0] - mine[0]) < PANEL * height]
     near = sorted(panel, key=lambda cell: abs(cell[0][1] - mine[1]))[:3]
     if not near:
         return None

@@ -16,8 +16,8 @@ ALIKE = 60.0
 """Similarity in percent from which a misread name is believed to be the test of its abbreviation."""
 SHORTEST_CUT = 4
 """A cut-off name is recognised from this many characters."""
-
-
+_ALIKE_LETTERS = str.maketrans({"0": "O", "1": "I", "L": "I", "Α": "A", "Β": "B"})
+"""Upper-case letters that engines confuse; Α and Β are α and β in upper case."""
 _MARKS = re.compile(r"[★*▲﹡]")
 _THREE = re.compile(r"(?<=[\u4e00-\u9fff])(?:川|I{3,6})$")
 """A Roman three as engines read it."""
@@ -130,7 +130,7 @@ def find_item(name: str, abbr: str, unit: str = "", clear: bool = False) -> Foun
 
 def _shape(text: str) -> str:
     """Letters and figures that look alike made one."""
-    return text.replace("0", "O").replace("1", "I").replace("L", "I").rstrip("+-")
+    return text.translate(_ALIKE_LETTERS).rstrip("+-")
 
 
 def _form(item: Item, wanted: str) -> str:

@@ -1,4 +1,4 @@
-"""Typed tokens of a line -> rows of the report: a new row begins where a new name begins, so panels need no ruler."""
+"""Drafts of rows -> rows of the report: where the table is, full names, limits, units, what a person must look at."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from medeval.ocr.columns import Columns, place_units
 from medeval.ocr.drafts import Draft, drafts_of, is_numbered
 from medeval.ocr.items import Found, find_item, is_name
 from medeval.ocr.lines import lines_of
-from medeval.ocr.tokens import DASH, FLAGS, tokens_of
+from medeval.ocr.tokens import DASH, FLAGS, NUMBER, even, tokens_of
 from medeval.ocr.units import unit_of
 from medeval.ocr.words import Word
 
@@ -28,8 +28,8 @@ HEADINGS = (
 """Column headings by kind: test, result, range, unit, abbreviation, flag."""
 HEADING_WORDS = frozenset(word for kind in HEADINGS for word in kind)
 FEWEST_SURE = 2
-_RANGE = re.compile(rf"(\d+(?:\.\d+)?)\s*{DASH}\s*(\d+(?:\.\d+)?)")
-_BOUND = re.compile(r"([<>≤≥＜＞])=?\s*(\d+(?:\.\d+)?)")
+_RANGE = re.compile(rf"({NUMBER})\s*{DASH}\s*({NUMBER})")
+_BOUND = re.compile(rf"([<>≤≥])\s*=?\s*({NUMBER})")
 _WITH_ABBR = re.compile(r"([^()]*[\u4e00-\u9fffIVX])\(([A-Za-zα-ω][A-Za-z0-9%#+/-]*)\)?")
 
 
@@ -104,8 +104,10 @@ def _table(sheet: Sequence[Sequence[Draft]], words: Sequence[Word]) -> range:
     sure = [at for at, line in enumerate(sheet) if any(_is_sure(draft) for draft in line)]
     if len(sure) < FEWEST_SURE:
         return range(0)
-    heads = [at for at, line in enumerate(lines_of(list(words))) if headings("".join(word.text for word in line)) >= 2]
-    first = min([at for at in heads if at < sure[0] + 1], default=sure[0] - 1) + 1
+    texts = ["".join(word.text for word in line) for line in lines_of(list(words))]
+    # A line with a colon (标本状态:合格 检验项目:生化) is of the sheet's head: names stand below it.
+    heads = [at for at, text in enumerate(texts) if headings(text) >= 2 and ":" not in even(text)]
+    first = max([at for at in heads if at <= sure[0]], default=sure[0] - 1) + 1
     last = sure[-1]
     while last + 1 < len(sheet) and any(_is_plain(draft) for draft in sheet[last + 1]):
         last += 1
@@ -176,7 +178,7 @@ def limits(text: str) -> tuple[str, str]:
     bound = _BOUND.search(text)
     if not bound:
         return "", ""
-    return ("", bound[2]) if bound[1] in "<≤＜" else (bound[2], "")
+    return ("", bound[2]) if bound[1] in "<≤" else (bound[2], "")
 
 
 def _abbr(printed: str, found: Found | None) -> str:

@@ -37,7 +37,7 @@ _WORD = re.compile(
     r"软便?|稀便?|糊状?|成形|少量|中量|大量|偶见|少许|满视野|无|有|A型|B型|O型|AB型)"
 )
 _TAIL = re.compile(r"(?:弱阳性|阴性|阳性|未检出|未见)$")
-_SIGN = re.compile(r"\([-+±\d]{1,3}\)")
+SIGN = re.compile(r"\([-+±\d]{1,3}\)")
 _FLAG = re.compile(
     rf"[↑↓]+|[▲▼△▽]+(?![{HAN}A-Za-z])|(?:[偏升增过降减]?[高低])(?![{HAN}])|(?:H{{1,2}}|L{{1,2}})(?![A-Za-z/-])|\*"
 )
@@ -49,6 +49,12 @@ _DATE = re.compile(
 _AMOUNT = re.compile(r"(?<=\d)\s*(?:[kmuμ]?g|m[lL]|k[Jj]|kcal)(?![A-Za-z/])|(?:片|粒|支|盒|袋|枚)(?![\u4e00-\u9fff])")
 """Doses and pack sizes: no unit of a result, and no abbreviation (mg is not magnesium)."""
 _METHOD = re.compile(rf"[{HAN}]{{1,8}}法(?![{HAN}])")
+_RUN = re.compile(rf"[{HAN}]+|[ABO]{{1,2}}型")
+_RULES: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+    ("other", _DATE), ("unit", UNIT), ("range", RANGE), ("value", _GRADE), ("value", VALUE), ("flag", _FLAG),
+    ("other", _METHOD), ("other", _AMOUNT),
+)  # fmt: skip
+"""What a piece is by its look alone; the first that matches holds."""
 _LATIN = re.compile(
     r"(?:\d{1,2}['’′]?-)?[A-Za-zα-ω][A-Za-z0-9α-ω]*(?:[-/'’][A-Za-z0-9]+)*(?:\([a-z]\))?(?:[%#+]|-(?![\dA-Za-z]))?"
 )
@@ -130,11 +136,7 @@ def _next(text: str, at: int, before: list[Token]) -> tuple[Kind, int]:
     listed = known_start(text[at:])
     if listed:
         return "name", at + listed
-    rules: tuple[tuple[Kind, re.Pattern[str]], ...] = (
-        ("other", _DATE), ("unit", UNIT), ("range", RANGE), ("value", _GRADE), ("value", VALUE), ("flag", _FLAG),
-        ("other", _METHOD), ("other", _AMOUNT),
-    )  # fmt: skip
-    for kind, rule in rules:
+    for kind, rule in _RULES:
         match = rule.match(text, at)
         if match and not (kind == "flag" and not _is_flag(text, match, before)) and not _begins_name(text, match):
             return kind, match.end()
@@ -154,9 +156,9 @@ def _begins_name(text: str, match: re.Match[str]) -> bool:
 
 
 def _letters(text: str, at: int) -> tuple[Kind, int]:
-    run = re.compile(rf"[{HAN}]+|[ABO]{{1,2}}型").match(text, at)
+    run = _RUN.match(text, at)
     if run and _WORD.fullmatch(run[0]):
-        sign = _SIGN.match(text, run.end())
+        sign = SIGN.match(text, run.end())
         return "value", sign.end() if sign else run.end()
     name = _NAME.match(text, at)
     if name:

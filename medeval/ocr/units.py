@@ -17,6 +17,8 @@ PRINTED = (
     "/uL", "/mL", "/HP", "/LP", "/HPF", "/LPF", "个/uL", "个/HP", "个/LP",
 )  # fmt: skip
 """Units of Chinese laboratory sheets as SI and WS/T 404, WS/T 405 print them, u for μ."""
+CLOSE = 75.0
+"""Similarity in percent from which a misread unit is one of those listed for its test."""
 _CLASS = {"L": "[lL1I|]", "U": "[uUμµ]", "O": "[oO0]", "I": "[iIl1]", "²": "[2²]"}
 POWER = r"(?:[×xX*]\s?)?10\s?[\^*°~\"'`″˄ˆEe]{0,2}\s?(?:12|9|6|3)\s?/\s?[Ll1I|]"
 _POWER = re.compile(r"^(?:[×xX*]\s?)?10\s?\D{0,2}?\s?(12|9|6|3)\s?/?\s?[Ll1I|]$")
@@ -63,7 +65,7 @@ def unit_of(printed: str, listed: tuple[str, ...]) -> str:
     tens = [unit for unit in listed if unit.startswith("10^")]
     if tens and _HALF_POWER.match(printed):
         return tens[0]
-    close = [unit for unit in listed if unit and printed and fuzz.ratio(key(printed), key(unit)) >= 75]
+    close = [unit for unit in listed if unit and fuzz.ratio(key(printed), key(unit)) >= CLOSE]
     if close:
         return close[0]
     near = [

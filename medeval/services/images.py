@@ -9,6 +9,7 @@ import os
 import tempfile
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -83,13 +84,15 @@ class ImageDesk:
         return self._note(Path(name).stem, self._read(_pixels(self.folder / name)))
 
     def report(self, source: Path, engine: str) -> Report:
-        """Reads any image file without keeping it.
+        """Reads any image file without keeping it; what was changed on the way in is among the warnings.
 
         Raises:
             ImageError: not a usable image. UsageError, MissingPackageError: no such OCR engine here.
         """
         with tempfile.TemporaryDirectory(dir=_made(self.folder), prefix=".read-") as private:
-            return self._read(_pixels(intake(source, Path(private)).path), engine)
+            clean = intake(source, Path(private))
+            report = self._read(_pixels(clean.path), engine)
+        return replace(report, warnings=(*clean.notes, *report.warnings))
 
     def _read(self, pixels: Any, engine: str = "rapidocr") -> Report:
         from medeval.ocr.report import read_report

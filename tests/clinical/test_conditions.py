@@ -5,7 +5,7 @@ import pytest
 from medeval.cases.schema import Case
 from medeval.clinical.conditions import likelihood, support
 from medeval.clinical.conditions_fit import fit_of
-from medeval.clinical.conditions_text import condition_files, mentions
+from medeval.clinical.conditions_text import age_and_sex, condition_files, mentions
 from medeval.clinical.data_files import read_data
 from medeval.clinical.reading import read
 from medeval.metrics.case_fit import case_fit
@@ -31,6 +31,10 @@ def fit(case: str, answer: str) -> float:
     return found.value
 
 
+def items(fields: dict[str, str], field: str) -> set[str]:
+    return {item.strip() for item in fields.get(field, "").split(";")} - {""}
+
+
 def case_of(prompt: str) -> Case:
     return Case(id="c", prompt=prompt)
 
@@ -52,6 +56,14 @@ def test_data_is_whole() -> None:
 def test_no_condition_is_listed_twice() -> None:
     files = read_data("conditions.yaml")["files"]
     assert sum(len(read_data(f"conditions_{name}.yaml")["conditions"]) for name in files) == len(condition_files())
+
+
+def test_a_name_means_one_condition_and_an_item_is_given_or_avoided() -> None:
+    named: dict[str, str] = {}
+    for key, fields in condition_files().items():
+        for name in {key, *items(fields, "en"), *items(fields, "zh")}:
+            assert named.setdefault(name, key) == key, name
+        assert not items(fields, "give") & items(fields, "avoid"), key
 
 
 @pytest.mark.parametrize(
@@ -109,6 +121,27 @@ def test_denied_findings_count_against() -> None:
     said = read(STROKE).text
     denied = read(STROKE.replace("shows right hemiparesis and aphasia", "shows no hemiparesis and no aphasia")).text
     assert support(said)["ischemic stroke"] > support(denied)["ischemic stroke"]
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "denied"),
+    [
+        ("患者无明显诱因出现胸痛、呼吸困难。", "dyspnea", False),
+        ("双下肢无力、麻木。", "numbness", False),
+        ("无痛性血尿1月。", "hematuria", False),
+        ("无发热、呼吸困难。", "dyspnea", True),
+    ],
+)
+def test_not_every_wu_denies(text: str, word: str, denied: bool) -> None:
+    assert [m.denied for m in mentions(read(text).text) if m.word == word] == [denied]
+
+
+@pytest.mark.parametrize(
+    ("text", "age"),
+    [("A 18-month-old boy", 1.5), ("A 6-day-old girl", 6 / 365), ("患者男，22岁", 22.0), ("A man", None)],
+)
+def test_ages_are_in_years(text: str, age: float | None) -> None:
+    assert age_and_sex(read(text).text)[0] == (age if age is None else pytest.approx(age))
 
 
 def test_marks_point_at_the_words_and_name_the_source() -> None:

@@ -17,6 +17,21 @@ PAIRS = [
     ("实验室检查见CRP升高。", "实验室检查见CRP降低。"),
     ("他汀类药物可降低胆固醇。", "他汀类药物可升高胆固醇。"),
     ("类风湿关节炎患者抗CCP抗体阳性。", "类风湿关节炎患者抗CCP抗体阴性。"),
+    ("慢阻肺患者语颤减弱。", "慢阻肺患者语颤增强。"),
+    ("甲状腺功能减退症患者甘油三酯升高。", "甲状腺功能减退症患者甘油三酯降低。"),
+    ("铁剂可提高血红蛋白。", "铁剂可降低血红蛋白。"),
+    # what makes complaints worse or better, and what follows from a lack
+    ("心前区疼痛于劳累后加重。", "心前区疼痛于劳累后减轻。"),
+    ("由于肝脏的代谢能力下降，导致黄疸。", "由于肝脏的代谢能力上升，导致黄疸。"),
+    # negations before what is normally done, or missing before what is not
+    ("不可以空腹服药，但可以适当散步。", "不可以空腹服药，但不可以适当散步。"),
+    ("尽量避免这些诱因。", "尽量可以这些诱因。"),
+    ("如出血较重，应立即手术。", "如出血较重，不需要立即手术。"),
+    ("应当尊重患者，保护隐私。", "不应当尊重患者，泄露隐私。"),
+    # English
+    ("Omeprazole reduces stomach acid.", "Omeprazole increases stomach acid."),
+    ("Consult your doctor before taking it.", "Consult your doctor after taking it."),
+    ("It is used to reduce pain.", "It is used to increase pain."),
     # gains and harms
     ("术后冲洗伤口，以减少感染风险。", "术后冲洗伤口，以增加感染风险。"),
     ("长期熬夜会导致免疫力下降。", "长期熬夜会导致免疫力上升。"),
@@ -32,6 +47,13 @@ PAIRS = [
     ("避免盆浴。术后应避免盆浴。", "避免盆浴。另外建议盆浴。"),
 ]
 LEFT_ALONE = [
+    "保守治疗无效的病人可选择手术治疗。",
+    "这种情况需不需要雾化？",
+    "一般来说，术后是不需要物理治疗的。",
+    "强直性脊柱炎的腰痛休息后不减轻，活动后减轻。",
+    "通过显色反应可以区别两种成分。",
+    "Smoking is known to increase the risk of cancer.",
+    "Call us if your symptoms do not improve.",
     "治疗后血小板升高。",
     "如果症状加重，请及时就医。",
     "脾功能亢进者经治疗后全血细胞增加。",
@@ -98,10 +120,23 @@ def test_states_effects_and_prevention_are_told_apart() -> None:
 
 def test_every_fact_names_its_book_and_known_things() -> None:
     known = things()
-    for block in read_data("facts_zh.yaml")["blocks"]:
+    files = ("facts_zh.yaml", "facts_specialties_zh.yaml", "facts_drugs_zh.yaml")
+    for block in (block for file in files for block in read_data(file)["blocks"]):
         assert re.search(r"《.+》第\d版", block["source"])
         for fact in block["facts"]:
             named = f"{fact.get('up', '')} {fact.get('down', '')}".split()
             assert all(read(word).text in known for word in named), fact
-    for block in read_data("expressions_zh.yaml")["blocks"]:
+    files = ("expressions_zh.yaml", "expressions_advice_zh.yaml", "expressions_en.yaml")
+    for block in (block for file in files for block in read_data(file)["blocks"]):
         assert block["source"] and block["note"] and all(re.compile(pattern) for pattern in block["wrong"])
+
+
+def test_no_scene_lets_one_thing_both_rise_and_fall() -> None:
+    ways: dict[str, set[tuple[str, str]]] = {"up": set(), "down": set()}
+    for file in ("facts_zh.yaml", "facts_specialties_zh.yaml", "facts_drugs_zh.yaml"):
+        for fact in (fact for block in read_data(file)["blocks"] for fact in block["facts"]):
+            scenes = (fact.get("of") or fact["drug"]).split()
+            for way, found in ways.items():
+                keys = {things()[read(word).text][0] for word in fact.get(way, "").split()}
+                found.update((scene, key) for scene in scenes for key in keys)
+    assert not ways["up"] & ways["down"]

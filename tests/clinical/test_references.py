@@ -59,3 +59,21 @@ def test_every_entry_is_in_order_and_in_one_dimension() -> None:
 def test_every_group_names_its_source(name: str) -> None:
     for source in read_data(name)["sources"]:
         assert source["zh"] and source["en"] and 1990 < source["year"] < 2030
+
+
+def test_what_a_source_names_first_counts_most() -> None:
+    first, further = _standing("他达拉非每日5 mg"), _standing("他达拉非每日40 mg")
+    assert first is not None and further is not None
+    assert first.main and not further.main and first.strength > further.strength
+
+
+def test_the_entry_named_nearest_says_what_is_first() -> None:
+    session, week = _standing("每周运动，每次30分钟"), _standing("运动每周150分钟")
+    assert session is not None and week is not None and session.main and week.main
+    swapped = _standing("每周运动，每次150分钟")
+    assert swapped is not None and not swapped.main
+
+
+def test_figures_named_first_are_among_those_given() -> None:
+    for reference in load_references():
+        assert all(main in reference.values for main in reference.main if reference.of != "doses"), reference.words

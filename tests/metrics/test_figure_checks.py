@@ -48,6 +48,15 @@ def test_verdict(answer: str, verdict: str) -> None:
         ("阿莫西林疗程7～10天。", "阿莫西林疗程7～10年。"),
         ("体温38℃（100.4℉）。", "体温38℃（104℉）。"),
         ("连用2周（14天）。", "连用2周（41天）。"),
+        ("术前禁饮清饮料2小时。", "术前禁饮清饮料4小时。"),
+        ("每周运动3次，每次30分钟。", "每周运动3次，每次150分钟。"),
+        ("每周至少150分钟有氧运动。", "每周至少30分钟有氧运动。"),
+        ("GCS评分12分，体温38℃。", "GCS评分17分，体温38℃。"),
+        ("每8小时一次，每日3次，连用7天。", "每8小时一次，每日2次，连用7天。"),
+        ("轻度约10%，中度约20%，重度约30%。", "轻度约10%，中度约50%，重度约30%。"),
+        ("切皮前半小时到1小时给药。", "切皮前半小时到2小时给药。"),
+        ("每周至少150分钟有氧运动。", "每周至少15000分钟有氧运动。"),
+        ("包块直径大于3 cm者手术。", "包块直径大于3小时者手术。"),
         ("术后第1天下床，第3天拔管。", "术后第10天下床，第3天拔管。"),
         ("身高170 cm，体重65 kg，BMI 22.5。", "身高170 cm，体重65 kg，BMI 25.2。"),
         ("每次500 mg，每日3次，每日总量1500 mg。", "每次500 mg，每日3次，每日总量1000 mg。"),
@@ -94,3 +103,9 @@ def test_a_size_of_the_case_keeps_both_its_edges() -> None:
     wrong = check_figures(case, read("肿块大小约3.5cm×4cm。"), frozenset())
     assert {check.verdict for check in right} == {"supported"}
     assert {check.verdict for check in wrong} == {"contradicted"}
+
+
+def test_a_figure_that_the_case_gives_for_something_else_is_held_a_little_lower() -> None:
+    same, other = ("右腹痛3小时。", "休息3小时。")
+    credits = [check_figures(CASE, read(answer), frozenset())[0].credit for answer in (same, other)]
+    assert credits[0] > credits[1] > 0.98

@@ -4,10 +4,12 @@ import random
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from medeval.cases.limits import FIRST_FRAME
 from medeval.demo.photos import Camera, draw_photo
 from medeval.errors import ImageError
-from medeval.ocr.report import read_file
+from medeval.ocr.report import NOT_A_REPORT, read_file
 from medeval.ocr.words import make_reader
 from medeval.services.images import BLURRED, ImageDesk
 from medeval.settings import ROOT
@@ -49,3 +51,18 @@ def test_what_is_no_image_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="a.png"):
         desk.take(source)
     assert list(desk.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("size", [(1, 1), (900, 8)])
+def test_too_small_a_picture_is_no_report(tmp_path: Path, size: tuple[int, int]) -> None:
+    source = tmp_path / "small.png"
+    Image.new("RGB", size, "white").save(source)
+    report = ImageDesk(tmp_path / "images").report(source, "rapidocr")
+    assert not report.is_lab_report and report.warnings == (NOT_A_REPORT,)
+
+
+def test_only_the_first_of_several_pictures_is_read_and_that_is_said(tmp_path: Path) -> None:
+    source = tmp_path / "two.gif"
+    pages = [Image.new("RGB", (60, 40), colour) for colour in ("white", "black")]
+    pages[0].save(source, save_all=True, append_images=pages[1:])
+    assert ImageDesk(tmp_path / "images").report(source, "rapidocr").warnings == (FIRST_FRAME, NOT_A_REPORT)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from medeval.ocr.again import _compared
 from medeval.ocr.checks import check_rows
 from medeval.ocr.identifiers import identifying_boxes
 from medeval.ocr.items import find_item
@@ -115,6 +116,7 @@ def test_two_panels_are_read_one_after_the_other() -> None:
         ("尿总蛋白", "", None),
         ("肌?蛋白", "", None),
         ("血清氮", "C1-", "血清氯"),
+        ("a-L-岩藻糖苷酶", "", "α-L-岩藻糖苷酶"),
         ("免疫球蛋白D", "", None),
     ],
 )
@@ -151,6 +153,20 @@ def test_contradictions_are_doubted_and_never_corrected(read: ReportRow, sure: b
     assert checked.value == read.value and checked.flag == read.flag
 
 
+@pytest.mark.parametrize(
+    ("value", "second", "sure"),
+    [
+        ("阳性", "阳性(+)", True),
+        ("阳性", "弱阳性", False),
+        ("+", "++", False),
+        ("-", "+-", False),
+        ("11.2", "1.12", False),
+    ],
+)
+def test_a_second_reading_of_another_meaning_is_a_doubt(value: str, second: str, sure: bool) -> None:
+    assert _compared(row("尿蛋白", value, "", ""), second, 0.99).sure is sure
+
+
 def test_counts_against_percentages() -> None:
     rows = [
         row("白细胞计数", "10.00", "3.50", "9.50", "↑", "10^9/L"),
@@ -175,10 +191,38 @@ def test_counts_against_percentages() -> None:
         (("咨询电话：0757-79322464",), 2),
         (("检测结果:阴性", "检验项目:血常规"), 0),
         (("Name: A B", "Sex: M"), 1),
+        (("姓", "名:甲某某", "性 别:男"), 1),
+        (("姓名", "：", "甲某某"), 1),
+        (("姓名：", "性别：", "年龄："), 0),
+        (("出生日期:1960-01-01", "出生体重3.2kg"), 1),
+        (("138-0000-0000", "138 0000 0000"), 2),
+        (("檢驗者：甲某", "性別：男", "病歷號：12"), 2),
+        (("Hospital No.: A12", "Date of birth: 1960-01-01", "Department: ENT", "Verified by: A B"), 3),
+        (("Test Name", "Result", "COVID: negative", "The patient has a cough"), 0),
+        (("患者男，45岁，咳嗽3天",), 0),
     ],
 )
 def test_identifiers(cells: tuple[str, ...], hidden: int) -> None:
     assert len(identifying_boxes(line(*cells))) == hidden
+
+
+def test_an_entry_beneath_its_label_is_found_wherever_it_stands() -> None:
+    words = [*line("姓名", "性别", "检验者:"), *line("甲某某", "男", "乙某", y=132)]
+    hidden = identifying_boxes(words)
+    assert [word.text for word in words if word.box in hidden] == ["甲某某", "乙某"]
+    entry = line("姓名", "：", "甲某某")
+    assert identifying_boxes(entry) == [entry[2].box]
+
+
+def test_a_harmless_entry_told_by_its_colon_stays() -> None:
+    words = [*line("注：仅对此标本负责", "标本：血清"), *line("尿酸", "300", "200-400", "umol/L", y=200)]
+    assert identifying_boxes(words, [row.box for row in rows_of(words)]) == []
+
+
+def test_entries_of_the_head_are_no_rows() -> None:
+    words = [*line("标本状态:合格", "检验项目:生化"), *line("姓名", "甲某某", "45", y=140)]
+    words += [word for i in range(3) for word in line("尿酸", "300", "200-400", "umol/L", y=300 + 40 * i)]
+    assert {row.name for row in rows_of(words)} == {"尿酸"}
 
 
 def test_outside_the_table_only_harmless_entries_stay() -> None:
