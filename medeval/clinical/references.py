@@ -91,6 +91,12 @@ def _having(reference: Reference, around: str, asked: str) -> bool:
     return not reference.having or any(word in around or word in asked for word in reference.having)
 
 
+@lru_cache(maxsize=8192)
+def _verdict(number: int, figure: Quantity, near: bool) -> Verdict | None:
+    """What an entry says of a figure wherever it stands; the same few figures come again and again."""
+    return load_references()[number].verdict(figure, near)
+
+
 @dataclass(frozen=True)
 class Standing:
     """What the tables say of a figure; `strength` of a typical one is 1 where few figures are given, else less."""
@@ -107,6 +113,7 @@ def standing_of(reading: Reading, quantity: Quantity, prompt: str) -> Standing |
         return None
     topic, asked = _topic(prompt)
     near = _beside(reading, quantity)
+    figure = Quantity(0, 0, quantity.kind, quantity.values, quantity.comparator, quantity.unit)
     known = load_references()
     around = reading.text[max(0, quantity.start - 160) : quantity.end + 60]
     nearest = {of: min((d for d, n in near if known[n].of == of), default=None) for of in ("doses", "assays")}
@@ -118,7 +125,7 @@ def standing_of(reading: Reading, quantity: Quantity, prompt: str) -> Standing |
     main: list[tuple[int, bool]] = []
     for n in numbers:
         away = distance.get(n, FAR)
-        verdict = known[n].verdict(quantity, away <= CLOSE) if _having(known[n], around, asked) else None
+        verdict = _verdict(n, figure, away <= CLOSE) if _having(known[n], around, asked) else None
         if verdict == "impossible" and known[n].of == "references" and away > SURE:
             verdict = "other"
         if (

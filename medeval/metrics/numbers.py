@@ -28,7 +28,8 @@ def _is_limit(bound: Bound, target: Target) -> bool:
         given = (row.low, row.high)
         return all(any(abs(v - g) < 1e-6 for g in given) for v in stated.values)
     unlimited = Quantity(stated.start, stated.end, stated.kind, stated.values, "", stated.unit)
-    return any(quantity_stated(limit, unlimited, target.substance) for limit in bare_limits(target.quantity))
+    limits = bare_limits(target.quantity, stated.kind)
+    return any(quantity_stated(limit, unlimited, target.substance) for limit in limits)
 
 
 def _check_limits(reading: Reading, targets: tuple[Target, ...], marks: Marks) -> tuple[int, int]:
