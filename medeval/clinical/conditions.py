@@ -13,6 +13,7 @@ from typing import Literal
 
 from medeval.clinical.conditions_text import age_and_sex, condition_files, mentions, sentences_of, words_of_item
 from medeval.clinical.data_files import read_data
+from medeval.clinical.reading import in_chinese
 
 Role = Literal["name", "germ", "test", "give", "avoid"]
 _ROLES: tuple[Role, ...] = ("germ", "test", "give", "avoid")
@@ -56,7 +57,7 @@ class Entity:
     end: int
     sentence: int
     denied: bool
-    listed: frozenset[tuple[str, Role]]
+    listed: tuple[tuple[str, Role], ...]
 
     def of(self, role: Role) -> frozenset[str]:
         """Conditions for which it is listed in that role."""
@@ -65,15 +66,19 @@ class Entity:
 
 @dataclass(frozen=True)
 class _Index:
-    """Findings as (condition, words); what a word weighs; which findings and conditions hold it; entities by a word."""
+    """Findings as (condition, words); what a word weighs; which findings and conditions hold it; entities by a word.
+
+    `who` has a condition, by its key.
+    """
 
     findings: tuple[tuple[str, tuple[str, ...]], ...]
     idf: dict[str, float]
-    in_finding: dict[str, list[int]]
-    in_condition: dict[str, list[tuple[str, float]]]
+    in_finding: dict[str, tuple[int, ...]]
+    in_condition: dict[str, tuple[tuple[str, float], ...]]
     whole: tuple[float, ...]
-    entities: dict[frozenset[str], frozenset[tuple[str, Role]]]
+    entities: dict[frozenset[str], tuple[tuple[str, Role], ...]]
     entities_by: dict[str, list[frozenset[str]]]
+    who: dict[str, str]
 
 
 def _small(word: str) -> bool:
@@ -85,7 +90,7 @@ def _items(fields: dict[str, str], field: str) -> list[tuple[str, ...]]:
     return [words for item in str(fields.get(field, "")).split(";") if (words := words_of_item(item))]
 
 
-def _entities() -> dict[frozenset[str], frozenset[tuple[str, Role]]]:
+def _entities() -> dict[frozenset[str], tuple[tuple[str, Role], ...]]:
     lists = read_data("conditions_words.yaml")
     general = frozenset(words_of_item(lists["general"]))
     classes = {
@@ -104,7 +109,7 @@ def _entities() -> dict[frozenset[str], frozenset[tuple[str, Role]]]:
         for item, role in listed.items():
             if len(item) > 1 or not item <= general:
                 found[item].add((key, role))
-    return {words: frozenset(listed) for words, listed in found.items()}
+    return {words: tuple(sorted(listed)) for words, listed in found.items()}
 
 
 @lru_cache(maxsize=1)
@@ -129,9 +134,9 @@ def _index() -> _Index:
             size[key] += idf[word] * (1 - _AGAIN + _AGAIN * n)
     # A condition with many findings listed is not thereby likelier: its words weigh less.
     in_condition = {
-        word: [
+        word: tuple(
             (key, _ALONE * idf[word] * (1 - _AGAIN + _AGAIN * n) / size[key] ** _LONG_LIST) for key, n in keys.items()
-        ]
+        )
         for word, keys in counts.items()
     }
     entities = _entities()
@@ -143,7 +148,9 @@ def _index() -> _Index:
     for item in entities:
         by[min(item, key=lambda w: (common[w], w))].append(item)
     whole = tuple(sum(idf[word] for word in words) for _, words in findings)
-    return _Index(findings, idf, dict(in_finding), in_condition, whole, entities, dict(by))
+    who = {key: str(fields.get("who", "")) for key, fields in condition_files().items()}
+    holding = {word: tuple(numbers) for word, numbers in in_finding.items()}  # tuples: the collector passes them by
+    return _Index(findings, idf, holding, in_condition, whole, entities, dict(by), who)
 
 
 @lru_cache(maxsize=1024)
@@ -177,8 +184,10 @@ def _finding_scores(yes: dict[str, set[int]], no: set[str]) -> dict[str, float]:
     got: dict[int, float] = defaultdict(float)
     signed = {**dict.fromkeys(yes, 1.0), **dict.fromkeys(no, -_DENIED)}
     for word, sign in signed.items():
-        for number in index.in_finding.get(word, ()):
-            got[number] += sign * index.idf[word]
+        if word in index.in_finding:
+            said = sign * index.idf[word]
+            for number in index.in_finding[word]:
+                got[number] += said
     found: dict[str, list[float]] = defaultdict(list)
     for number, weight in got.items():
         key, words = index.findings[number]
@@ -196,10 +205,12 @@ def _finding_scores(yes: dict[str, set[int]], no: set[str]) -> dict[str, float]:
                     near[sentence] += index.idf[word]
             value *= 1 - _TOGETHER + _TOGETHER * max(near.values()) / index.whole[number]
         found[key].append(value)
-    return {
-        key: sum(sorted((v for v in values if v > 0), reverse=True)[:_BEST]) + sum(v for v in values if v < 0)
-        for key, values in found.items()
-    }
+    return {key: values[0] if len(values) == 1 else _best_of(values) for key, values in found.items()}
+
+
+def _best_of(values: list[float]) -> float:
+    """The best findings of a condition together, and all that speak against it."""
+    return sum(sorted([v for v in values if v > 0], reverse=True)[:_BEST]) + sum([v for v in values if v < 0])
 
 
 @lru_cache(maxsize=8192)
@@ -252,17 +263,16 @@ def support(text: str) -> dict[str, float]:
         else:
             yes[mention.word].add(mention.sentence)
     no -= yes.keys()
-    found: dict[str, float] = defaultdict(float)
-    found |= {key: _AS_ONE * value for key, value in _finding_scores(yes, no).items()}
+    found = defaultdict(float, {key: _AS_ONE * value for key, value in _finding_scores(yes, no).items()})
     for words, sign in ((yes, 1.0), (no, -_WORD_DENIED)):
         for word in words:
             for key, weight in index.in_condition.get(word, ()):
                 found[key] += sign * weight
     _add_named(text, found)
     age, sex = age_and_sex(text)
-    files = condition_files()
-    suited = {key: v * _suits(str(files[key].get("who", "")), age, sex) for key, v in found.items() if v > 0}
-    enough = ENOUGH_ZH if any(c >= "\u3400" for c in text[:200]) else ENOUGH
+    suiting = {who: _suits(who, age, sex) for who in {index.who[key] for key in found}}
+    suited = {key: v * suiting[index.who[key]] for key, v in found.items() if v > 0}
+    enough = ENOUGH_ZH if in_chinese(text) else ENOUGH
     return suited if max(suited.values(), default=0.0) >= enough else {}
 
 

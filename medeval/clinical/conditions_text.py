@@ -12,6 +12,7 @@ from itertools import pairwise
 from ahocorasick_rs import AhoCorasick, MatchKind
 
 from medeval.clinical.data_files import read_data
+from medeval.clinical.patterns import Pattern
 from medeval.clinical.reading import read
 
 _STOP = frozenset(
@@ -125,12 +126,12 @@ def _known(text: str) -> tuple[list[tuple[int, int, str]], str]:
 
 
 @lru_cache(maxsize=1)
-def _labs() -> tuple[tuple[re.Pattern[str], dict[str, object]], ...]:
+def _labs() -> tuple[tuple[Pattern, dict[str, object]], ...]:
     figure = (
         r")(?:\s*\([^)]{1,12}\))?(?: level| concentration| activity)?(?: is| of| was|:)?\s*(\d+\.?\d*)\s*([a-zμ/]*)"
     )
     rows = read_data("conditions_words.yaml")["labs"]
-    return tuple((re.compile(r"(?<![a-z])(?:" + row["name"] + figure), row) for row in rows)
+    return tuple((Pattern(r"(?<![a-z])(?:" + row["name"] + figure), row) for row in rows)
 
 
 def _lab_words(text: str) -> list[tuple[int, int, str]]:

@@ -7,18 +7,22 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
+from medeval.clinical.authors import authored
+from medeval.clinical.compounds import compounds
+from medeval.clinical.headings import heading_of
 from medeval.clinical.knowledge import Judged, abnormal_in, scenes_of
 from medeval.clinical.reading import Reading
 from medeval.clinical.sayings import ILLNESS, Saying, sayings, spread, things
+from medeval.clinical.worth import handled, owned, taken_up
 
 SOURCE = "常识 / common sense"
 _PURPOSE = re.compile(
     r"(?:(?<![可足予难得加给])以(?:便|求|期|更好地|最大(?:程度|限度)地?|利于|有效地?|尽量|尽可能|进一步)?|从而(?:有效|进一步|更好地)?|有助于|有利于|有益于|旨在|目的(?:是|在于)|为了"
-    r"|帮助(?:患者|您|身体)?|达到|起到|用于|用来|用以|鼓励|积极|可?有效地?|科学地?|尽量|尽可能|努力|(?:保护|改善|缓解|提高|预防)[^，。]{1,10}[、，并和])"
+    r"|帮助(?:患者|您|身体)?|达到|起到|用于|用来|用以|鼓励|积极|可?有效地?|科学地?|尽量|尽可能|努力|(?:保护(?!作用)|改善|缓解|提高|预防)[^，。]{1,10}[、，并和])"
     r"(?:的|地|了)?(?:逐步|逐渐|显著|明显|大大|进一步|更好地|有效地?|消除或|预防和|预防或|预防、|控制和|来|共同)?$"
 )
 _HARM = re.compile(
-    r"(?:导致|引起|造成|致使|引发|诱发|进而(?:引起|导致|引发)?|容易|易|反而|甚至|严重影响|(?:影响|损害|危害)[^，。]{0,12}，(?:并|且)?进一步)"
+    r"(?:导致|引起|造成|致使|引发|诱发|进而(?:引起|导致|引发)?|容易|易|反而(?!可)|甚至|严重影响|(?:影响|损害|危害)[^，。]{0,12}，(?:并|且)?进一步)"
     r"(?:会|可能|使|或|了|的|地|进一步)*[^，。；;、降减提促抑]{0,6}$"
 )
 _HARMFUL = re.compile(
@@ -38,7 +42,7 @@ _CONTRAST = re.compile(
     r"但|而(?!且|言)|虽|尽管|却|反之|相反|另一方面|还是|与否|权衡|同时也(?:会|可能)|代价|副作用|风险(?:包括|是)|需要?注意|警惕|过量|过度|可能|或者?(?!加重)|如果|若"
 )
 _LINK = re.compile(r"^[^，。；;\n]{0,8}(?:、|，|并|和|以及|及)(?:从而|进而|并且?|以|同时|且|也|还|有效|进一步|达到)*$")
-_GOOD_VERB = re.compile(r"(?:改善|缓解|保护|修复|增进|优化|预防|防止)(?=[^，。；、]{2})")
+_GOOD_VERB = re.compile(r"(?:改善|缓解|保护(?!作用|因素)|修复|增进|优化|预防|防止)(?=[^，。；、]{2})")
 _CHAIN = re.compile(
     r"^[^。；;\n，]{0,12}(?:、|，(?:从而|进而|并且?|以|同时|且|也|还|达到|有)?|并(?!发)|和|以及|及)[^。；;\n，]{0,6}$"
 )
@@ -49,10 +53,10 @@ _HELPFUL = re.compile(
 )
 _TRIGGER = re.compile(
     r"辛辣|刺激性|饮酒|酒精|吸烟|烟草|熬夜|劳累|受凉|着凉|久坐|久站|抓挠|搔抓|挤压|负重|寒冷|潮湿|油腻|生冷|咖啡|剧烈|不当|过度|摩擦|紫外线|拖延|未治疗|不治疗|紧张|焦虑|压力"
-    r"|污染|肥胖|高盐|高糖|高脂"
+    r"|污染|肥胖|高盐|高糖|高脂(?!血)"
 )
 _DOUBTFUL = re.compile(
-    r"但|而(?!且|言)|虽|尽管|却|反而|反之|可能|风险|副作用|不良反应|过量|过度|长期|权衡|谨慎|慎|注意|警惕|避免|不要|不宜|不能|禁|不会|无法|未|没有|如果|若|停药|需要?|是否|或"
+    r"但|而(?!且|言)|虽|尽管|却|反而|反之|可能|风险|副作用|不良反应|过量|大剂量|过度|长期|权衡|谨慎|慎|注意|警惕|避免|不要|不宜|不能|禁|不会|无法|未|没有|如果|若|停药|需要?|是否|或|会"
 )
 _DEPENDS = re.compile(r"如果|若|导致|引起|可能|会|肾|透析|心衰")
 _ITEM = re.compile(
@@ -81,6 +85,11 @@ def gain_of(saying: Saying, reading: Reading) -> int:
     known = things().get(reading.text[slice(*saying.thing)])
     if known is None or known[1] == "both":
         return 0
+    if not saying.state and owned(reading.text, saying.thing[1]):
+        return 0
+    said = reading.text[saying.end : saying.thing[1]]
+    if taken_up(said) or handled(said):
+        return 0 if handled(said) and not taken_up(said) else -1 if saying.up else 1
     return -1 if (known[1] == "up") == saying.up else 1
 
 
@@ -91,8 +100,9 @@ def _before(reading: Reading, saying: Saying, reach: int = 24) -> str:
     return reading.text[max(cut + 1, sentence.start, start - reach) : start]
 
 
-def _judged(reading: Reading, saying: Saying, gain: bool, right: bool, about: str) -> Judged:
-    return Judged(spread(saying), right, f"{about}：{reading.text[slice(*spread(saying))]}", SOURCE, measured=False)
+def _judged(reading: Reading, saying: Saying, right: bool, about: str, sure: bool = True) -> Judged:
+    said = reading.text[slice(*spread(saying))]
+    return Judged(spread(saying), right, f"{about}：{said}", SOURCE, measured=False, sure=sure)
 
 
 def _by_cue(reading: Reading, saying: Saying, topic: tuple[str, ...]) -> Judged | None:
@@ -103,16 +113,21 @@ def _by_cue(reading: Reading, saying: Saying, topic: tuple[str, ...]) -> Judged 
     before = _before(reading, saying)
     *earlier, own = re.split(r"[，,]", before)
     if not saying.state and _PURPOSE.search(before):
+        known = gain != 0
+        here = reading.sentence_at(saying.start).text
+        topic = tuple(
+            t for t in topic if not re.search(rf"(?:减少|避免|防止|预防|降|以免)[^，。；]{{0,6}}{re.escape(t)}", here)
+        )
         abnormal = abnormal_in(saying.noun, topic) if not gain else None
         gain = gain or (0 if abnormal is None else -1 if abnormal == saying.up else 1)
-        return _judged(reading, saying, gain > 0, gain > 0, "目的") if gain else None
+        return _judged(reading, saying, gain > 0, "目的", known) if gain else None
     if not gain:
         return None
     if _HARM.search(own) and not re.search(r"避免|防止|预防|不会|减少|降低|以免", before):
-        return _judged(reading, saying, gain > 0, gain < 0, "后果")
+        return _judged(reading, saying, gain < 0, "后果", False)
     advised = earlier and _ADVICE.search(earlier[-1]) and not _FORBIDDING.search(before)
     if not saying.state and not own.strip() and advised:
-        return _judged(reading, saying, gain > 0, gain > 0, "建议的作用")
+        return _judged(reading, saying, gain > 0, "建议的作用", False)
     return None
 
 
@@ -126,16 +141,16 @@ def _by_subject(reading: Reading, saying: Saying) -> Judged | None:
     told = harmful and harmful[-1].group() in ("并发症", "后果") and len(before) - harmful[-1].end() < 4
     if not harmful or told or _NO_HARM.search(before):
         return None
-    return _judged(reading, saying, gain > 0, gain < 0, f"{harmful[-1].group()}的后果")
+    return _judged(reading, saying, gain < 0, f"{harmful[-1].group()}的后果", False)
 
 
 def _prevented(reading: Reading, saying: Saying) -> Judged | None:
     """What is to be prevented is a harm: "以免加重症状", never "以免减轻症状"."""
     gain = gain_of(saying, reading)
     start = spread(saying)[0]
-    if not gain or not _PREVENTED.search(reading.text, max(0, start - 10), start):
+    if not gain or reading.text[saying.start] == "过" or not _PREVENTED.search(reading.text, max(0, start - 10), start):
         return None
-    return _judged(reading, saying, gain > 0, gain < 0, "要避免的")
+    return _judged(reading, saying, gain < 0, "要避免的")
 
 
 def _by_helper(reading: Reading, saying: Saying) -> Judged | None:
@@ -148,7 +163,7 @@ def _by_helper(reading: Reading, saying: Saying) -> Judged | None:
     helped, harmed = _HELPFUL.search(before), _TRIGGER.search(before)
     if bool(helped) == bool(harmed):
         return None
-    return _judged(reading, saying, gain > 0, (gain > 0) == bool(helped), (helped or harmed or [""])[0])
+    return _judged(reading, saying, (gain > 0) == bool(helped), (helped or harmed or [""])[0], False)
 
 
 def _by_heading(reading: Reading, saying: Saying) -> Judged | None:
@@ -160,18 +175,10 @@ def _by_heading(reading: Reading, saying: Saying) -> Judged | None:
     if saying.turned or not gain or not colon or len(head) > 24 or len(inner) > 12 or saying.state:
         return None
     if _GOOD_HEAD.search(head) and not _BAD_HEAD.search(head):
-        return _judged(reading, saying, gain > 0, gain > 0, head.strip(" -*"))
+        return _judged(reading, saying, gain > 0, head.strip(" -*"))
     if _BAD_HEAD.search(head) and not re.search(r"降低|减少|预防|管理|处理|控制|改善|缓解|应对|避免", head):
-        return _judged(reading, saying, gain > 0, gain < 0, head.strip(" -*"))
+        return _judged(reading, saying, gain < 0, head.strip(" -*"))
     return None
-
-
-def heading_of(reading: Reading, place: int) -> str:
-    """The last short line without a full stop above a place, and the head of its own line."""
-    above = [line.strip(" -*\t") for line in reading.text[:place].split("\n")]
-    own = above.pop() if above else ""
-    short = [line for line in above[-12:] if 2 <= len(line) <= 26 and not re.search(r"[。；;，]", line)]
-    return (short[-1] if short else "") + own.partition(":")[0][:24]
 
 
 def _by_item(reading: Reading, saying: Saying) -> Judged | None:
@@ -187,7 +194,7 @@ def _by_item(reading: Reading, saying: Saying) -> Judged | None:
         return None
     if _HARMFUL.search(reading.sentence_at(start).text) or _BAD_PLACE.search(heading_of(reading, start)):
         return None
-    return _judged(reading, saying, gain > 0, gain > 0, "目标")
+    return _judged(reading, saying, gain > 0, "目标", False)
 
 
 def _by_habit(reading: Reading, saying: Saying) -> Judged | None:
@@ -211,7 +218,7 @@ def _pulled_apart(reading: Reading, found: Sequence[Saying]) -> Iterator[Judged]
         if two.start < sentence.end and _LINK.match(reading.text[one.thing[1] : two.start]):
             if not _CONTRAST.search(sentence.text):
                 same = gain_of(one, reading) == gain_of(two, reading)
-                yield Judged((one.start, two.thing[1]), same, about, SOURCE, measured=False)
+                yield Judged((one.start, two.thing[1]), same, about, SOURCE, measured=False, sure=False)
     for saying in effects:
         sentence = reading.sentence_at(saying.start)
         if _CONTRAST.search(sentence.text):
@@ -221,15 +228,13 @@ def _pulled_apart(reading: Reading, found: Sequence[Saying]) -> Iterator[Judged]
         verbs = any(_CHAIN.match(before[m.end() :]) for m in _GOOD_VERB.finditer(before))
         later = _GOOD_VERB.search(after)
         if verbs or (later and re.match(r"^[^，。；;\n]{0,6}[，、](?:从而|进而|并|以|同时)?$", after[: later.start()])):
-            yield Judged(spread(saying), gain_of(saying, reading) > 0, about, SOURCE, measured=False)
+            yield Judged(spread(saying), gain_of(saying, reading) > 0, about, SOURCE, measured=False, sure=False)
 
 
 @lru_cache(maxsize=1024)
 def effects(reading: Reading, topic: tuple[str, ...] = ()) -> tuple[Judged, ...]:
     """Gains and harms that a reading claims, right or wrong, in order; `topic` = diseases of the case."""
     found = sayings(reading)
-    if not found:
-        return ()
     every = tuple(dict.fromkeys((*topic, *scenes_of(reading))))
     judged: dict[tuple[int, int], Judged] = {}
     for saying in found:
@@ -239,5 +244,7 @@ def effects(reading: Reading, topic: tuple[str, ...] = ()) -> tuple[Judged, ...]
         if one:
             judged.setdefault(one.span, one)
     for one in _pulled_apart(reading, found):
+        judged.setdefault(one.span, one)
+    for one in (*authored(reading), *compounds(reading)):
         judged.setdefault(one.span, one)
     return tuple(sorted(judged.values(), key=lambda j: j.span))

@@ -238,6 +238,8 @@ def _interpret(items: tuple[tuple[str, str], ...], guideline: str | None) -> tup
         raise UsageError(f"没有指南 {guideline} / unknown guideline {guideline!r}; known: {', '.join(known)}")
     found: list[Interpretation] = []
     for quantity, keys in quantity_facts().items():
+        if facts.keys().isdisjoint(keys):
+            continue
         measured = {key: measurement(facts, key) for key in keys}
         values = {key: value for key, value in measured.items() if value is not None}
         if not values:

@@ -4,14 +4,17 @@ A fact counts where its scene (a disease, a drug) stands in the same sentence; s
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 from medeval.clinical.data_files import read_data
-from medeval.clinical.patterns import Pattern
-from medeval.clinical.reading import Reading, Span, read
+from medeval.clinical.reading import Reading, Sentence, Span, read
 from medeval.clinical.sayings import OF_KIND, Saying, Usual, sayings, spread, things
+from medeval.clinical.word_list import WordList
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,8 @@ class Judged:
     source: str
     measured: bool = True
     """Whether it reads a test or a sign, rather than saying what something does."""
+    sure: bool = True
+    """False where the wording is only unusual: true sentences read so too, now and then."""
 
 
 @dataclass(frozen=True)
@@ -34,19 +39,39 @@ class _Fact:
     drug: bool
 
 
-_FILES = ("facts_zh.yaml", "facts_specialties_zh.yaml", "facts_drugs_zh.yaml")
+_FILES = (
+    "facts_zh.yaml",
+    "facts_specialties_zh.yaml",
+    "facts_drugs_zh.yaml",
+)
 
 # Where treatment, recovery or time may have turned an abnormal finding round.
 _TREATED = re.compile(
     r"治疗后?|用药|服用|服药|给予|口服|注射|术后|改善|控制|恢复|纠正|较前|好转|缓解|复查|随访|目标|达标|正常|预防|避免|不一定|疗效|有效"
-    r"|补充|输注|替代|相反|反而|生理|健康|晚期|少数|个别|罕见|暂时|代偿|运动|饮食|假性|如果|若|是否|可使|使用|药物"
+    r"|补充|输注|替代|相反|反而|生理|健康|晚期|少数|个别|罕见|暂时|代偿|运动|饮食|假性|如果|若|是否|[可会能]使|使用|药物|急剧|骤然?|短期内"
+    r"|(?:引流|减压|切除|移植|置换|支架|透析|穿刺|抽液|手术|栓塞|放疗|化疗|修补|复位|结扎|清除|吸收|缓解|终止妊娠|分娩|排出)[^，。]{0,3}后"
 )
-_OPEN_END = re.compile(r"^[^，。；]{0,6}?(?:或(?:正常|升|降|增|减)|至|后|与否|者少|不)")
+_OPEN_END = re.compile(
+    r"^[^，。；]{0,6}?(?:过快|太快|控制在|不超过|或(?:正常|升|降|增|减)|至|(?<![预最背])后|与否|者少|不(?![足全良适佳清]))"
+)
 _CUSTOM: tuple[str, Usual, str] = ("", "up", "《诊断学》第9版，人民卫生出版社，2018，第四篇 实验诊断")
 _CAUSING = re.compile(r"(?:导致|引起|造成|致使|致|使得?|引发|诱发|促使)[^，。；]{0,8}$")
-_SCENE_TURNED = re.compile(r"(?:不是|并非|排除|无|未|预防|防止|治疗|抗|鉴别|控制|纠正|改善)[^，。；、]{0,3}$")
-_UNSURE = re.compile(r"不|未|无|鉴别|多为|可为|或[阳阴]")
-_TEST = r"[^，。；;:：\n]{0,16}?(?P<sign>阳性|阴性|\(\+\)|\(-\)|\(?-\)(?=[，。；]))"
+_SCENE_TURNED = re.compile(r"(?:不是|并非|排除|无|未|预防|防止|治疗|抗|鉴别|控制|纠正|改善)[^，。；、:]{0,3}$")
+_UNSURE = re.compile(r"不|未|无|鉴别|可为|或[阳阴]|转")
+_SOME = re.compile(r"部分|少数|个别|约|%|早期|晚期|恢复期|有时|偶|如果|若|一旦|病例中|个案")
+_OPEN_RESULT = re.compile(r"(?:者|也|亦|或|时|并?不|的|，也?不能)")
+_BROAD = frozenset(
+    (
+        "发热 感染 炎症 休克 贫血 黄疸 脱水 妊娠 怀孕 过敏 缺血 失血 出血 水肿 腹水 低血压 低血糖 低氧血症 溶血"
+        " 营养不良 失血性休克 内出血"
+    ).split()
+)
+_CONCLUDES = re.compile(r"(?:者|时)?，?(?:则|即|就|常|往往|多)?(?:说明|提示|表明|考虑|见于)")
+_MANNER = re.compile(r"^(?:急性|重症|重度|严重|大量|单纯性|特发性|自发性|进展期|典型|老年|小儿|儿童)+")
+_POINTS = re.compile(r"见于|提示|考虑|符合|支持|说明|表明|诊断")
+_COMPARED = re.compile(r"不同|区别|鉴别|相反|前者|后者|不如|较.{0,8}(?:多|少|高|低)")
+_LINE_HEAD = re.compile(r"[^\n:：，。；;]{2,30}[:：]")
+_TEST = re.compile(r"[^，。；;:：\n]{0,16}?(?P<sign>阳性|阴性|\(\+\)|\(-\)|\(?-\)(?=[，。；]))")
 
 
 @lru_cache(maxsize=1)
@@ -66,24 +91,61 @@ def _facts() -> tuple[dict[str, dict[str, _Fact]], dict[str, dict[str, tuple[boo
                 for way in ("positive", "negative"):
                     for word in map(lambda w: read(w).text, fact.get(way, "").split()):
                         tests.setdefault(scene, {})[word] = (way == "positive", block["source"])
+    _inherit(moves)
+    _inherit(tests)
     return moves, tests
 
 
+def _inherit(known: dict[str, dict[str, _T]]) -> None:
+    """Lets 急性X stand for X, wherever the list of diseases holds both."""
+    for scene in [word for file in _FILES for word in _diseases(file)]:
+        base = _MANNER.sub("", scene)
+        if base != scene and base in known:
+            known[scene] = {**known[base], **known.get(scene, {})}
+
+
+@lru_cache(maxsize=8)
+def _diseases(file: str) -> tuple[str, ...]:
+    facts = [fact for block in read_data(file)["blocks"] for fact in block["facts"]]
+    return tuple(read(word).text for fact in facts for word in (fact.get("of") or fact["drug"]).split())
+
+
 @lru_cache(maxsize=1)
-def _scenes() -> Pattern:
+def _scenes() -> WordList:
     moves, tests = _facts()
-    words = sorted({*moves, *tests}, key=len, reverse=True)
-    return Pattern("|".join(rf"(?<![a-z]){re.escape(w)}(?![a-z])" if w.isascii() else re.escape(w) for w in words))
+    return WordList({*moves, *tests})
 
 
 @lru_cache(maxsize=8192)
 def _scenes_in(text: str) -> tuple[tuple[int, str], ...]:
     """Scenes set by a sentence: (place, word); those prevented, treated or ruled out are none."""
     return tuple(
-        (m.start(), m.group())
-        for m in _scenes().finditer(text)
-        if not _SCENE_TURNED.search(text, max(0, m.start() - 5), m.start())
+        (start, word)
+        for start, _, word in _scenes().find(text)
+        if not _SCENE_TURNED.search(text, max(0, start - 5), start)
     )
+
+
+def within_name(sentence: Sentence, start: int, end: int) -> bool:
+    """Whether `start:end` is part of the name of a disease (疱疹 of 带状疱疹)."""
+    first, last = start - sentence.start, end - sentence.start
+    return any(
+        at <= first and last <= at + len(word) and last - first < len(word) for at, word in _scenes_in(sentence.text)
+    )
+
+
+def scene_before(reading: Reading, sentence: Sentence, place: int, known: Container[str]) -> str:
+    """The disease that a place speaks of: the last one before it in its sentence, else that of its line; "" for none.
+
+    One that is not `known` hides those before it.
+    """
+    within = [word for at, word in _scenes_in(sentence.text) if at < place - sentence.start and word not in _BROAD]
+    if within:
+        return within[-1] if within[-1] in known else ""
+    start = reading.text.rfind("\n", 0, sentence.start) + 1
+    heads = [_scenes_in(head.group()) for head in _LINE_HEAD.finditer(reading.text, start, sentence.start)]
+    named = [word for scenes in heads for _, word in scenes if word not in _BROAD]
+    return named[-1] if named and named[-1] in known else ""
 
 
 def _expected(saying: Saying, scenes: list[str]) -> _Fact | None:
@@ -93,7 +155,14 @@ def _expected(saying: Saying, scenes: list[str]) -> _Fact | None:
 
 
 _SIGNS = ("阳性", "阴性", "(+)", "(-)")
-_OTHER_FLUID = re.compile(r"(?:尿(?!酸|素|激)|脑脊液|胸水|腹水|胸腔积液|粪便|痰|精液|白带|关节液)[^，。；:]{0,10}$")
+_OTHER_FLUID = re.compile(
+    r"(?:(?<![少多无])尿(?!酸|素|激|毒|崩|路)|脑脊液|胸水|腹水|胸腔积液|粪便|痰|精液|白带|关节液)[^，。；:]{0,10}$"
+)
+
+
+def _one_clause(text: str, place: int, at: int) -> bool:
+    """Whether a disease stands before a saying, or behind it in the same clause or as what it points to."""
+    return at < place or not re.search(r"[，,；;]", text[place:at]) or bool(_POINTS.search(text, place, at))
 
 
 def _of_saying(reading: Reading, saying: Saying, topic: tuple[str, ...]) -> Judged | None:
@@ -102,12 +171,17 @@ def _of_saying(reading: Reading, saying: Saying, topic: tuple[str, ...]) -> Judg
     place = saying.start - sentence.start
     begin = max((sentence.text.rfind(mark, 0, place) for mark in "，,:："), default=-1) + 1
     every = _scenes_in(sentence.text)
-    near = [word for at, word in every if begin <= at < place + 16]
-    fact = _expected(saying, near) or _expected(saying, [word for _, word in every])
+    usable = [(at, word) for at, word in every if at < place + 16 and _one_clause(sentence.text, place, at)]
+    near = [word for at, word in usable if begin <= at]
+    fact = _expected(saying, near) or _expected(saying, [word for _, word in usable])
+    sure = fact is not None
+    if fact is None and not _COMPARED.search(sentence.text):
+        fact = _expected(saying, [scene_before(reading, sentence, spread(saying)[0], _about(saying.noun))])
     if fact is None and not any(saying.noun in _facts()[0].get(word, ()) for _, word in every):
-        fact = _expected(saying, [word for word in topic if not _is_drug(word)])
+        fact = _expected(saying, [word for word in topic if not (_is_drug(word) or word in _BROAD)])
     span = spread(saying)
-    if _OTHER_FLUID.search(reading.text[max(0, saying.thing[0] - 14) : saying.thing[0]]):
+    fluid = _OTHER_FLUID.search(reading.text[max(0, saying.thing[0] - 14) : saying.thing[0]])
+    if fluid and "血" not in reading.text[max(0, saying.thing[0] - 14) : saying.thing[0]]:
         return None
     name = reading.text[slice(*saying.thing)]
     clause = sentence.text[begin : place + 2]
@@ -118,27 +192,46 @@ def _of_saying(reading: Reading, saying: Saying, topic: tuple[str, ...]) -> Judg
     if saying.turned or not (saying.state or _CAUSING.search(clause)):
         return None
     right = fact is not None and fact.up == saying.up
-    changed = _TREATED.search(sentence.text[max(0, begin - 12) : place]) or _OPEN_END.match(
-        reading.text[saying.end : sentence.end]
-    )
+    earlier, later = sentence.text[max(0, begin - 12) : place], reading.text[saying.end : sentence.end]
+    treated = _TREATED.search(earlier)
+    if treated and treated.group() in ("如果", "若") and _CONCLUDES.match(later):
+        treated = _TREATED.search(earlier, treated.end())
+    changed = treated or _OPEN_END.match(later)
+    if treated and fact is not None and not right and fact.scene in earlier[treated.end() :]:
+        changed, sure = None, False  # "术后…损伤可致血钙…": the disease came after the treatment
     if fact is not None and (right or not changed):
-        return Judged(span, right, f"{fact.scene}：{name}{'↑' if fact.up else '↓'}", fact.source)
-    return _by_custom(span, name, saying, bool(changed)) if fact is None else None
+        return Judged(span, right, f"{fact.scene}：{name}{'↑' if fact.up else '↓'}", fact.source, sure=right or sure)
+    ill = any(at < place and not _is_drug(word) for at, word in every)
+    return _by_custom(span, name, saying, bool(changed), ill) if fact is None else None
+
+
+@lru_cache(maxsize=1)
+def _by_noun() -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for scene, moves in _facts()[0].items():
+        for noun in moves:
+            found.setdefault(noun, set()).add(scene)
+    return {noun: frozenset(scenes) for noun, scenes in found.items()}
+
+
+def _about(noun: str) -> frozenset[str]:
+    """Diseases in which a thing is known to rise or fall."""
+    return _by_noun().get(noun, frozenset())
 
 
 def _is_drug(scene: str) -> bool:
     return any(fact.drug for fact in _facts()[0].get(scene, {}).values())
 
 
-def _by_custom(span: Span, name: str, saying: Saying, changed: bool) -> Judged | None:
-    """Against the direction in which a laboratory value or sign is abnormal."""
+def _by_custom(span: Span, name: str, saying: Saying, changed: bool, ill: bool) -> Judged | None:
+    """Against the direction in which a value or sign is abnormal; that of other things only where one is `ill`."""
     _, usual, source = things().get(name, _CUSTOM if saying.noun == OF_KIND else ("", "both", ""))
-    if usual == "both" or "诊断学" not in source:
+    if usual == "both" or not ("诊断学" in source or (ill and "《生理学》" in source)):
         return None
     right = (usual == "up") == saying.up
     if not right and changed:
         return None
-    return Judged(span, right, f"{name}：异常多为{'↑' if usual == 'up' else '↓'}", source)
+    return Judged(span, right, f"{name}：异常多为{'↑' if usual == 'up' else '↓'}", source, sure=right)
 
 
 def scenes_of(reading: Reading) -> tuple[str, ...]:
@@ -152,27 +245,49 @@ def abnormal_in(noun: str, scenes: tuple[str, ...]) -> bool | None:
     return next(iter(ways)) if len(ways) == 1 else None
 
 
-@lru_cache(maxsize=1024)
-def _result_of(test: str) -> re.Pattern[str]:
-    return re.compile(re.escape(test) + _TEST)
+@lru_cache(maxsize=1)
+def _tests() -> tuple[WordList, dict[str, dict[str, tuple[bool, str]]]]:
+    """Every test by name; test → disease → whether it is positive, and where that is written."""
+    found: dict[str, dict[str, tuple[bool, str]]] = {}
+    for scene, tests in _facts()[1].items():
+        for test, known in tests.items():
+            found.setdefault(test, {})[scene] = known
+    return WordList(found), found
+
+
+def _result(
+    test: str, sentence: Sentence, reading: Reading, place: int, topic: tuple[str, ...]
+) -> tuple[str, bool, str]:
+    """Disease, expected result and source for a test at a place; ("", False, "") where nothing is known."""
+    known = _tests()[1][test]
+    scenes = [word for _, word in _scenes_in(sentence.text) if word in known]
+    if not scenes or len({known[word][0] for word in scenes}) > 1:
+        scenes = [word for word in (scene_before(reading, sentence, place, known),) if word] or (
+            [] if any(w not in _BROAD for _, w in _scenes_in(sentence.text)) else [w for w in topic if w in known]
+        )
+    if not scenes or len({known[word][0] for word in scenes}) > 1:
+        return "", False, ""
+    return scenes[-1], *known[scenes[-1]]
 
 
 def _of_tests(reading: Reading, topic: tuple[str, ...]) -> Iterator[Judged]:
-    """Tests called positive or negative, against the diseases of their sentence, else of the topic."""
+    """Tests called positive or negative, against the diseases of their sentence, of their line, else of the topic."""
     if not any(sign in reading.text for sign in _SIGNS):
         return
-    _, tests = _facts()
     for sentence in reading.sentences:
         if not any(sign in sentence.text for sign in _SIGNS):
             continue
-        for scene in [word for _, word in _scenes_in(sentence.text)] or topic:
-            for test, (positive, source) in tests.get(scene, {}).items():
-                match = _result_of(test).search(sentence.text) if test in sentence.text else None
-                if match is None or _UNSURE.search(match.group()):
-                    continue
-                said = match["sign"] in ("阳性", "(+)")
-                start = sentence.start + match.start()
-                yield Judged((start, sentence.start + match.end()), said == positive, f"{scene}：{test}", source)
+        for first, last, name in _tests()[0].find(sentence.text):
+            sign = _TEST.match(sentence.text, last)
+            if sign is None or _UNSURE.search(sign.group()) or _OPEN_RESULT.match(sentence.text, sign.end()):
+                continue
+            if _SOME.search(sentence.text, max(0, first - 16), first):
+                continue
+            place = sentence.start + first
+            scene, positive, source = _result(name, sentence, reading, place, topic)
+            if scene:
+                right = (sign["sign"] in ("阳性", "(+)")) == positive
+                yield Judged((place, sentence.start + sign.end()), right, f"{scene}：{name}", source)
 
 
 @lru_cache(maxsize=1024)
@@ -181,5 +296,5 @@ def known_statements(reading: Reading, topic: tuple[str, ...] = ()) -> tuple[Jud
     if reading.text.isascii():
         return ()
     every = tuple(dict.fromkeys((*topic, *scenes_of(reading))))
-    found = [judged for saying in sayings(reading) if (judged := _of_saying(reading, saying, every))]
+    found = [judged for saying in sayings(reading) if (judged := _of_saying(reading, saying, topic))]
     return tuple(sorted([*found, *_of_tests(reading, every)], key=lambda j: j.span))

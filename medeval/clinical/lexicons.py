@@ -5,11 +5,11 @@ Longest match wins within a list; Latin words match whole words only.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from ahocorasick_rs import AhoCorasick, Implementation
 
@@ -23,8 +23,7 @@ _PLACE = itemgetter(0, 1)
 PHRASE_FILES = ("urgency.yaml", "warmth.yaml", "style.yaml")
 
 
-@dataclass(frozen=True)
-class Hit:
+class Hit(NamedTuple):
     """`start:end` in evened-out text; `key` is what the list calls the word's meaning."""
 
     start: int
@@ -165,40 +164,47 @@ def _whole_word(text: str, start: int, end: int) -> bool:
     return plural or not (following.isascii() and following.isalnum())
 
 
-def _longest(found: list[tuple[int, int, str]]) -> tuple[Hit, ...]:
+def _longest(found: Iterable[tuple[int, int, str]]) -> tuple[Hit, ...]:
     """The longest of overlapping (start, -end, key), the earlier one first."""
     kept: list[Hit] = []
-    last = -1
-    found.sort(key=_PLACE)
-    for start, minus, key in found:
+    first = last = -1
+    name = ""
+    for start, minus, key in sorted(found, key=_PLACE):
         end = -minus
         if end > last:
             if start < last:  # overlaps a longer word that began earlier
                 continue
-            kept.append(Hit(start, end, key))
-            last = end
-        elif kept and (start, end) == (kept[-1].start, kept[-1].end) and key != kept[-1].key:
-            kept.append(Hit(start, end, key))
+        elif (start, end) != (first, last) or key == name:
+            continue
+        kept.append(Hit(start, end, key))
+        first, last, name = start, end, key
     return tuple(kept)
 
 
 @lru_cache(maxsize=1024)
-def _scan(reading: Reading) -> dict[str, tuple[Hit, ...]]:
-    raw: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
+def _scan(reading: Reading) -> tuple[dict[str, list[tuple[int, int, str]]], dict[str, tuple[Hit, ...]]]:
+    """Words of every list as (start, -end, key), overlapping ones too; and room for the hits of each list."""
+    found: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
     text, words = reading.text, _words()
+    meanings, loose = words.meanings, words.loose
     for number, start, end in words.automaton.find_matches_as_indexes(text, overlapping=True):
-        if words.loose[number] or _whole_word(text, start, end):
-            for name, key in words.meanings[number]:
-                raw[name].append((start, -end, key))
-    for name, pattern in _patterns().items():
-        for match in pattern.finditer(text):
-            raw[name].append((match.start(), -match.end(), name.removeprefix("phrase:")))
-    return {name: _longest(found) for name, found in raw.items()}
+        if loose[number] or _whole_word(text, start, end):
+            for name, key in meanings[number]:
+                found[name].append((start, -end, key))
+    return found, {}
 
 
 def hits(reading: Reading, name: str) -> tuple[Hit, ...]:
     """Words of the list `name` (analyte, concept, drug, finding, label, direction, phrase:…) in reading order."""
-    return _scan(reading).get(name, ())
+    words, known = _scan(reading)
+    if name not in known:
+        found = words.get(name, [])
+        pattern = _patterns().get(name)
+        if pattern is not None:
+            key = name.removeprefix("phrase:")
+            found = [*found, *((match.start(), -match.end(), key) for match in pattern.finditer(reading.text))]
+        known[name] = _longest(found) if found else ()
+    return known[name]
 
 
 def phrases(reading: Reading, key: str) -> tuple[Hit, ...]:

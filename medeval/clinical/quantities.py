@@ -66,6 +66,7 @@ _QUANTITY = re.compile(
     rf"|(?P<v>{_N})(?![\d])"
     rf")\s?(?P<unit>{UNIT_PATTERN})?(?P<tail>{_TAIL})?"
 )
+_DIGIT = re.compile(r"\d")
 _DIGITS = re.compile(r"\d+(?:\.\d+)?")
 _COMPARATOR_BEFORE = re.compile(rf"(?:{_BEFORE})\s?$")
 _COMPARATOR_REACH = 14
@@ -166,10 +167,11 @@ def quantities_of(reading: Reading) -> tuple[Quantity, ...]:
     dates = [match.span() for match in _DATE.finditer(text)]
     found: list[Quantity] = []
     position = free = 0
-    while digits := _DIGITS.search(text, position):
-        match = _QUANTITY.match(text, digits.start())
-        position = match.end() if match else digits.end()
-        if match is None or any(first <= digits.start() < last for first, last in dates):
+    while digit := _DIGIT.search(text, position):  # one character of a set: Python's engine leaps to it
+        start = digit.start()
+        match = _QUANTITY.match(text, start)
+        position = (match or _DIGITS.match(text, start) or digit).end()
+        if match is None or any(first <= start < last for first, last in dates):
             continue
         quantity = _build(text, match, free)
         if quantity is not None:

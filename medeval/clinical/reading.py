@@ -6,9 +6,12 @@ sees one spelling; `Reading.span` leads back to the text as given.
 
 import re
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
+from string import ascii_lowercase
+from typing import NamedTuple
 
 from medeval.clinical.data_files import read_data
 from medeval.clinical.numerals import PATTERN as NUMERAL
@@ -37,12 +40,12 @@ _SENTENCE_END = re.compile(  # the point first, so that Python's engine leaps fr
 )
 _STOP = re.compile(r"[，,。;；!?！？\n]")
 _PIECE = re.compile(r"[，,、。；;\s|]+")
-_NO_LETTERS = re.compile(r"[^a-z]+")
 _LATIN_WORD = re.compile(r"[a-z']+")
 _FUNCTION = frozenset(
     "a an the is are was be to of in on for and or with by as at it this that you your can may if not should".split()
 )
 _GLUE = re.compile(r"[的了是您你请应需可为在有会若时]|建议|\b(?:is|are|you|should|the|if)\b")
+_DENSE = re.compile("[\u3400-\U0010ffff]")
 _CLAUSE = re.compile(r"[^，,。！!？?；;\n]+")
 
 
@@ -62,8 +65,7 @@ def _one_to_one() -> dict[int, str]:
 _TABLE = _one_to_one()
 
 
-@dataclass(frozen=True)
-class Sentence:
+class Sentence(NamedTuple):
     """Characters `start:end` of `Reading.text`; a question ends with a question mark."""
 
     start: int
@@ -76,28 +78,42 @@ class Sentence:
         return self.text.rstrip().endswith("?") or self.text.rstrip().endswith("吗。")
 
 
+def in_chinese(text: str) -> bool:
+    """Whether a text begins in Chinese, or another script as dense: one such character among its first 200."""
+    return _DENSE.search(text, 0, 200) is not None
+
+
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """`text` is the evened-out content without thinking; `at[i]` is where character i stood in `original`."""
+    """`text` is the evened-out content without thinking; `stretches` are its parts as (first, last, characters).
+
+    A part as long as `original[first:last]` stands for it character by character.
+    """
 
     original: str
     text: str
-    at: tuple[int, ...]
+    stretches: tuple[tuple[int, int, int], ...]
     think: Span | None
     think_closed: bool
 
+    @cached_property
+    def at(self) -> tuple[int, ...]:
+        """Where each character of `text` stood in `original`; the last of a replacement at the end of its stretch."""
+        return tuple(chain.from_iterable(_places(*stretch) for stretch in self.stretches))
+
     def span(self, start: int, end: int) -> Span:
         """Where `text[start:end]` lies in the original; (0, 0) for an empty stretch."""
-        if not self.at or end <= start:
+        if not self.text or end <= start:
             return (0, 0)
         return self.at[start], self.at[end - 1] + 1
 
     @cached_property
     def sentences(self) -> tuple[Sentence, ...]:
         """Sentences in order, without blank ones; a decimal point ends none."""
-        ends = [0, *(m.end() for m in _SENTENCE_END.finditer(self.text)), len(self.text)]
-        found = (Sentence(start, end, self.text[start:end]) for start, end in pairwise(ends))
-        return tuple(sentence for sentence in found if sentence.text.strip())
+        text = self.text
+        ends = [0, *[m.end() for m in _SENTENCE_END.finditer(text)], len(text)]
+        found = [(start, end, text[start:end]) for start, end in pairwise(ends)]
+        return tuple([Sentence(*place) for place in found if place[2] and not place[2].isspace()])
 
     @cached_property
     def _starts(self) -> list[int]:
@@ -131,12 +147,13 @@ class Reading:
     @cached_property
     def letters(self) -> int:
         """How many of the characters are Latin letters."""
-        return len(_NO_LETTERS.sub("", self.text))
+        return sum(map(self.text.count, ascii_lowercase))
 
     @cached_property
     def worth(self) -> float:
         """What a heap of key words without sentences may earn: nothing, 0.3 with figures among them, else 1 in full."""
-        latin = _LATIN_WORD.findall(self.text)
+        most = self.letters + self.text.count("'")
+        latin = _LATIN_WORD.findall(self.text) if most > 0.6 * len(self.text) else []
         if sum(map(len, latin)) > 0.6 * len(self.text):
             pieces = [piece for piece in re.split(r"[,;.\n]+", self.text) if piece.strip()]
             if len(pieces) < 6 or len(latin) > 2.5 * len(pieces):
@@ -155,6 +172,8 @@ class Reading:
 
 def _content(text: str) -> tuple[list[Span], Span | None, bool]:
     """Stretches outside thinking, the (first) thinking stretch, whether it was closed."""
+    if "<" not in text:
+        return [(0, len(text))], None, True
     match = _THINK.search(text)
     if match is None:
         bare = _BARE_CLOSE.match(text)
@@ -171,23 +190,29 @@ def read(text: str) -> Reading:
     """The reading of `text`; cached, since every metric asks for the same one."""
     stretches, think, closed = _content(text)
     pieces: list[str] = []
-    at: list[int] = []
+    kept: list[tuple[int, int, int]] = []
     for begin, stop in stretches:
         last = begin
         for match in _SPECIAL.finditer(text, begin, stop):
-            pieces.append(text[last : match.start()].translate(_TABLE))
-            at.extend(range(last, match.start()))
+            pieces.append(_even(text[last : match.start()]))
             new = _replacement(match.group())
             pieces.append(new)
-            at.extend(_places(match.start(), match.end(), len(new)))
+            kept += ((last, match.start(), match.start() - last), (*match.span(), len(new)))
             last = match.end()
-        pieces.append(text[last:stop].translate(_TABLE))
-        at.extend(range(last, stop))
-    return Reading(text, "".join(pieces), tuple(at), think, closed)
+        pieces.append(_even(text[last:stop]))
+        kept.append((last, stop, stop - last))
+    return Reading(text, "".join(pieces), tuple(kept), think, closed)
 
 
-def _places(start: int, end: int, count: int) -> list[int]:
+def _even(text: str) -> str:
+    """`text` in small letters, simplified characters and plain marks, as many as before."""
+    return text.lower() if text.isascii() else text.translate(_TABLE)
+
+
+def _places(start: int, end: int, count: int) -> Sequence[int]:
     """Where `count` new characters stood: one after the other, the last one at the end of what they replace."""
+    if count == end - start:
+        return range(start, end)
     return [end - 1 if i == count - 1 else min(start + i, end - 1) for i in range(count)]
 
 

@@ -1,6 +1,6 @@
 """Reference figures: what guidelines, textbooks and labels give for a drug, a test, a course, an age or a size.
 
-Three tables in `data/`: `references.yaml` (facts by specialty), `doses.yaml` (drugs), `assays.yaml` (tests). An entry
+Tables in `data/`: facts by specialty (`FACTS`), `doses.yaml` (drugs), `assays.yaml` (tests). An entry
 speaks of a figure where one of its words stands beside it and the figure has its dimension. One of the `typical`
 figures is supported, those that the source names first (`main`) most; one far beyond all of them (`possible`) cannot
 be meant; in between nothing is known for certain.
@@ -34,6 +34,7 @@ _DIMENSION = {unit: name for name, scale in SCALES.items() for unit in scale}
 OPEN = frozenset({"%", "℃", "/min", "mol/L", "/uL", "mg/dL", "g/dL", "mEq/L", "ug/dL", "ng/dL", "pg/mL"})
 """Units in which many tests are reported somewhere; what a test is never told in is judged by `analytes.yaml`."""
 _FIGURE = re.compile(r"(?P<low>-?\d+(?:\.\d+)?)(?P<first>[^\d.\-]+)?(?:-(?P<high>\d+(?:\.\d+)?)(?P<unit>[^\d.\-]+)?)?")
+FACTS = ("references.yaml", "references_medicine.yaml", "references_surgery.yaml")
 SLACK = 0.015
 """Two figures in different units are the same within this share (30 days and 1 month)."""
 LOWEST, HIGHEST = 1 / 12, 4.0
@@ -71,7 +72,7 @@ class Reference:
         if not known or len(known) < len(found):
             return False
         stated, age = (min(known), max(known)), quantity.unit == "age"
-        return any(_alike(stated, given, quantity.unit == unit) for given, unit in self.main if _of_age(unit, age))
+        return _listed(stated, quantity.unit, self.main, age)
 
     def strength(self, unit: str) -> float:
         """1 for an entry of up to three figures, all in `unit`; less for a long list, and for the unit it uses less."""
@@ -91,7 +92,7 @@ class Reference:
             return "impossible" if foreign else None
         stated = (min(v for v in found if v is not None), max(v for v in found if v is not None))
         age = quantity.unit == "age"
-        if any(_alike(stated, typical, quantity.unit == unit) for typical, unit in self.values if _of_age(unit, age)):
+        if _listed(stated, quantity.unit, self.values, age):
             return "typical"
         if self.dimension == "time" and age != (self.unit == "age"):  # an age is judged by ages alone
             return None
@@ -112,6 +113,17 @@ class Reference:
 def _of_age(unit: str, age: bool) -> bool:
     """An age is like an age or a number of months or days of life, not like a number of years of illness."""
     return unit not in ("year", "hour", "minute", "second") if age else unit != "age"
+
+
+def _listed(stated: Range, unit: str, listed: tuple[tuple[Range, str], ...], age: bool) -> bool:
+    """Whether a figure of `unit` is one of those listed; a plain loop, since most of all figures end here."""
+    low, high = stated
+    for (first, last), own in listed:
+        slack = 1e-6 if own == unit else SLACK
+        if abs(low - first) <= slack * (abs(first) or 1e-9) and abs(high - last) <= slack * (abs(last) or 1e-9):
+            if _of_age(own, age):
+                return True
+    return False
 
 
 def _alike(stated: Range, typical: Range, same_unit: bool) -> bool:
@@ -149,7 +161,7 @@ def _words(entry: Mapping[str, Any], name: str) -> tuple[str, ...]:
 
 
 def _facts() -> Iterator[Reference]:
-    for source in read_data("references.yaml")["sources"]:
+    for source in (source for name in FACTS for source in read_data(name)["sources"]):
         for entry in source["figures"]:
             unit = str(entry["unit"])
             yield Reference(

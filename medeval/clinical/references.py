@@ -1,5 +1,6 @@
 """What the tables of reference figures say of one figure of an answer: which entries stand beside it and agree."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,6 +15,8 @@ VOTE: dict[str, float] = {"usual": 0.1, "other": 0.1, "impossible": -1.0}
 
 Finer steps than quarters are not told apart: the tables do not know so exactly.
 """
+HEADED, FIRST_COLUMNS = 16, 2
+"""Distance at which the heads of a row and column of a table count, and the bars before its second column."""
 REACH_ZH, REACH_EN = (44, 16), (100, 44)
 """Characters before and behind a figure in which it is named."""
 
@@ -27,8 +30,14 @@ def _index() -> dict[str, list[tuple[str, tuple[int, ...]]]]:
             found.setdefault(word, []).append(number)
     index: dict[str, list[tuple[str, tuple[int, ...]]]] = {}
     for word in sorted(found, key=len, reverse=True):
-        index.setdefault(word[:2], []).append((word, tuple(found[word])))
+        index.setdefault(word[:2], []).append((word, tuple(dict.fromkeys((*found[word], *_of_its_head(word, found))))))
     return index
+
+
+def _of_its_head(word: str, found: Mapping[str, Sequence[int]]) -> Iterator[int]:
+    """Tests and drugs named by the end of a longer word: 血淀粉酶 is 淀粉酶."""
+    for start in range(1, len(word) - 1 if not word.isascii() else 0):
+        yield from (n for n in found.get(word[start:], ()) if load_references()[n].of != "references")
 
 
 def _latin(character: str) -> bool:
@@ -81,10 +90,25 @@ def _beside(reading: Reading, quantity: Quantity) -> list[tuple[int, int]]:
     if not text[line : quantity.start].strip(" -*:·0123456789.、)("):
         line = max(text.rfind("\n", 0, max(0, line - 1)) + 1, quantity.start - back)
     named = _named_in(text[line : quantity.start])
+    headed = [(HEADED, n) for part in _cells(text, quantity.start) for *_, numbers in _named_in(part) for n in numbers]
     end = min(sentence.end, quantity.end + ahead)
     found = [(quantity.start - line - stop, n) for _, stop, numbers in named for n in numbers]
     behind = ((start, n) for start, _, numbers in _named_in(text[quantity.end : end]) for n in numbers)
-    return found + [(BEHIND + start, n) for start, n in behind if load_references()[n].of != "assays"]
+    return found + headed + [(BEHIND + start, n) for start, n in behind if load_references()[n].of != "assays"]
+
+
+def _cells(text: str, place: int) -> tuple[str, ...]:
+    """Of a figure in a table the head of its column and the first cell of its row; of any other nothing."""
+    start = text.rfind("\n", 0, place) + 1
+    column = text.count("|", start, place)
+    if column < FIRST_COLUMNS:
+        return ()
+    top = start
+    while top and "|" in (above := text[text.rfind("\n", 0, top - 1) + 1 : top]):
+        top -= len(above)
+    heads = text[top : text.find("\n", top)].split("|")
+    first = text[start:place].split("|")[1]
+    return (first, heads[column]) if top < start and column < len(heads) else (first,)
 
 
 def _having(reference: Reference, around: str, asked: str) -> bool:
@@ -116,11 +140,14 @@ def standing_of(reading: Reading, quantity: Quantity, prompt: str) -> Standing |
     figure = Quantity(0, 0, quantity.kind, quantity.values, quantity.comparator, quantity.unit)
     known = load_references()
     around = reading.text[max(0, quantity.start - 160) : quantity.end + 60]
-    nearest = {of: min((d for d, n in near if known[n].of == of), default=None) for of in ("doses", "assays")}
+    nearest: dict[str, int] = {}
+    distance: dict[int, int] = {}
+    for d, n in sorted(near, reverse=True):  # the least of all is written last
+        nearest[known[n].of] = d
+        distance[n] = d
     numbers = {n for d, n in near if known[n].of == "references" or d == nearest[known[n].of]}
-    if nearest["doses"] is None:
+    if "doses" not in nearest:
         numbers |= {n for n in topic if known[n].of == "doses"}
-    distance = {n: min(d for d, m in near if m == n) for _, n in near}
     said: list[tuple[Verdict, float]] = []
     main: list[tuple[int, bool]] = []
     for n in numbers:

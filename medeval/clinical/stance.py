@@ -3,11 +3,11 @@
 Each negating word turns the word behind it round; conditions and relative clauses are left out.
 """
 
-import re
 from functools import lru_cache
 
 from medeval.clinical.data_files import read_data
 from medeval.clinical.patterns import Pattern
+from medeval.clinical.word_list import WordList
 
 _SIDE_CLAUSE = Pattern(
     r"\b(?:if|when|whenever|unless|in cases? (?:of|where)|who|whom|whose|which"
@@ -20,30 +20,30 @@ _REACH = 40
 _REACH_ZH = 8
 
 
+def _begins(text: str, start: int, end: int) -> bool:
+    """Whether a Latin word begins where the one found does."""
+    return not (text[start].isascii() and start and (text[start - 1].isalnum() or text[start - 1] == "_"))
+
+
 @lru_cache(maxsize=1)
-def _patterns() -> tuple[Pattern, Pattern]:
+def _sides() -> tuple[WordList, WordList]:
     data = read_data("words.yaml")["stance"]
-
-    def pattern(words: list[str]) -> Pattern:
-        parts = [rf"\b{re.escape(w)}" if w.isascii() else re.escape(w) for w in sorted(words, key=len, reverse=True)]
-        return Pattern("|".join(parts))
-
-    return pattern(data["for"]), pattern(data["against"])
+    return WordList(data["for"], _begins), WordList(data["against"], _begins)
 
 
 @lru_cache(maxsize=8192)
 def stance(text: str) -> float:
     """From -1 (against) to 1 (for) of an evened-out sentence; 0 where it takes no side."""
     main = _SIDE_CLAUSE.sub(lambda _: " ", text)
-    favour, against = _patterns()
+    favour, against = _sides()
     latin = main.isascii()
     turns = [m.end() for m in (_TURN if latin else _TURN_ZH).finditer(main)]
     reach = _REACH if latin else _REACH_ZH
     used: set[int] = set()
     score = weight = 0.0
-    for sign, pattern in ((1.0, favour), (-1.0, against)):
-        for match in pattern.finditer(main):
-            before = [t for t in turns if 0 <= match.start() - t <= reach]
+    for sign, words in ((1.0, favour), (-1.0, against)):
+        for start, *_ in words.find(main):
+            before = [t for t in turns if 0 <= start - t <= reach]
             used.update(before)
             score += -sign if len(before) % 2 else sign
             weight += 1.0

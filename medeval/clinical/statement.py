@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import pairwise
+from operator import add, itemgetter
 
 from medeval.clinical.lexicons import Hit, hits
 from medeval.clinical.polarity import negations
@@ -96,10 +96,10 @@ def meanings_in(reading: Reading) -> list[Hit]:
     found: list[Hit] = []
     covered = bytearray(len(reading.text))
     for name in ("concept", "drug", "analyte", "finding", "label"):
-        for hit in [hit for hit in hits(reading, name) if not any(covered[hit.start : hit.end])]:
+        for hit in [hit for hit in hits(reading, name) if covered.find(1, hit.start, hit.end) < 0]:
             covered[hit.start : hit.end] = b"\x01" * (hit.end - hit.start)
-            found.append(Hit(hit.start, hit.end, hit.key if name == "concept" else f"{name}:{hit.key}"))
-    return sorted(found, key=lambda hit: hit.start)
+            found.append(hit if name == "concept" else Hit(hit.start, hit.end, f"{name}:{hit.key}"))
+    return sorted(found, key=itemgetter(0))
 
 
 @lru_cache(maxsize=8192)
@@ -121,12 +121,12 @@ def _leftover(text: str, covered: list[Span]) -> tuple[str, ...]:
 
 def _pairs(text: str) -> list[str]:
     """Pairs of neighbouring Chinese characters."""
-    return [one + other for run in _CJK_RUN.findall(text) for one, other in pairwise(run)]
+    return [pair for run in _CJK_RUN.findall(text) for pair in map(add, run, run[1:])]
 
 
 def words_in(text: str) -> frozenset[str]:
     """Latin stems and character pairs of a text."""
-    return frozenset([_stem(word) for word in _WORD.findall(text)] + _pairs(text))
+    return frozenset((*map(_stem, _WORD.findall(text)), *_pairs(text)))
 
 
 @lru_cache(maxsize=4096)

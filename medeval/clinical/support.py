@@ -4,6 +4,7 @@ The words of the statement are looked for sentence by sentence, weighed by how m
 denied in one and not in the other hardly counts, a figure counts only with its value and unit.
 """
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -67,16 +68,16 @@ class Wanted:
 def lines_of(reading: Reading, skip: frozenset[int]) -> tuple[Line, ...]:
     """Sentences with their words; the same sentence counts once however often it is said."""
     words, figures = words_of(reading), quantities_of(reading)
+    starts = [start for start, *_ in words]
     found: list[Line] = []
     seen: set[str] = set()
     i = j = 0
     for sentence in reading.sentences:
         signs: dict[str, int] = {}
-        while i < len(words) and words[i].start < sentence.end:
-            word = words[i]
-            signs[word.key] = signs.get(word.key, 0) | (2 if word.denied else 1)
-            i += 1
-        first = j
+        stop = bisect_left(starts, sentence.end, i)
+        for _, _, key, _, denied in words[i:stop]:
+            signs[key] = signs.get(key, 0) | (2 if denied else 1)
+        i, first = stop, j
         while j < len(figures) and figures[j].start < sentence.end:
             j += 1
         plain = sentence.text.strip(" \n。.;；!！-*•·")
@@ -159,7 +160,8 @@ def support(reading: Reading, statement: str, question: str = "", skip: frozense
         share = 0.0
         for place, count in counts:
             share += weights[place] * count
-            most[place] = max(most[place], count)
+            if count > most[place]:
+                most[place] = count
         share /= wanted.total
         if share <= 0.0:
             continue

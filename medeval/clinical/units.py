@@ -12,9 +12,16 @@ MASS_PER_MMOL: dict[str, float] = {
 UMOL_PER_MG: dict[str, float] = {"creatinine": 88.4, "uric_acid": 59.48, "bilirubin": 17.1}
 MMHG_PER_KPA = 7.50062
 
+_EACH_DAY = r"(?:\s?/\s?(?:d(?![a-z])|day|24\s?h(?![a-z])|24小时|天|日|次|dose))?"
+"""Of an amount a day or a time: 20 mg/d, 500 ml/24h."""
+_PER_KG = (
+    r"\s?/\s?\(?\s?(?:kg|公斤|千克)(?![a-z])(?:\s?[·./*x×]\s?(?:d(?![a-z])|day|h(?![a-z])|min|天|日|次|小时|分钟?))?\)?"
+)
+
 SPELLINGS: tuple[tuple[str, str], ...] = (
     ("mmHg", r"mm\s?/?\s?hg|毫米汞柱|毫米水银柱|毫米汞"),
     ("cmH2O", r"cm\s?h2o|厘米水柱"),
+    ("mmH2O", r"mm\s?h2o|毫米水柱"),
     ("kPa", r"kpa|千帕"),
     ("mmol/mol", r"mmol\s?/\s?mol"),
     ("mmol/L", r"m?mmol\s?/\s?l(?![a-z])|mmol[·.]?l-1|毫摩尔?(?:每|/)升|毫摩尔?"),
@@ -36,12 +43,25 @@ SPELLINGS: tuple[tuple[str, str], ...] = (
     ("g/dL", r"g\s?/\s?dl"),
     ("mIU/L", r"[mu]iu\s?/\s?m?l|mu\s?/\s?l"),
     ("U/L", r"i?u\s?/\s?l(?![a-z])|单位(?:每|/)升"),
-    ("mg/kg", r"mg\s?/\s?kg|毫克/(?:公斤|千克)"),
-    ("ug/kg", r"ug\s?/\s?kg|微克/(?:公斤|千克)"),
-    ("g/kg", r"g\s?/\s?kg|克/(?:公斤|千克)"),
+    ("mg/kg", rf"(?:mg|毫克){_PER_KG}"),
+    ("ug/kg", rf"(?:ug|mcg|微克){_PER_KG}"),
+    ("g/kg", rf"(?:g|克){_PER_KG}"),
+    ("mL/kg", rf"(?:ml|毫升){_PER_KG}"),
+    ("IU/kg", rf"(?:i?u|单位){_PER_KG}"),
+    ("kcal/kg", rf"(?:kcal|千卡|大卡){_PER_KG}"),
     ("kg/m2", r"kg\s?/\s?m(?:\^?2|²)"),
+    ("mg/m2", r"mg\s?/\s?m(?:\^?2|²)"),
+    ("g/m2", r"g\s?/\s?m(?:\^?2|²)"),
     ("g/day", r"(?:g|克)\s?/\s?(?:d(?![a-z])|day|天|日)"),
     ("g/L", r"g\s?/\s?l(?![a-z])|克(?:每|/)升"),
+    ("drops/min", r"(?:滴|drops?)\s?/\s?(?:分钟?|min(?:ute)?)"),
+    ("ug/min", r"(?:ug|mcg|微克)\s?/\s?(?:min|分钟?)"),
+    ("mg/min", r"(?:mg|毫克)\s?/\s?(?:min|分钟?)"),
+    ("mg/h", r"(?:mg|毫克)\s?/\s?(?:h(?![a-z])|小时)"),
+    ("mmol/h", r"mmol\s?/\s?(?:h(?![a-z])|小时)"),
+    ("mmol", r"mmol(?![a-z/])"),
+    ("L/min", r"(?:l|升)\s?/\s?(?:min|分钟?)"),
+    ("mL/s", r"(?:ml|毫升)\s?/\s?(?:s(?![a-z])|秒)"),
     ("mL/min", r"ml\s?/\s?min(?:\s?/\s?1\.73\s?m(?:\^?2|²)?)?"),
     ("/min", r"次\s?/\s?(?:分钟?|min)|次每分钟?|bpm|beats per minute|/\s?min(?:ute)?"),
     ("/hour", r"次\s?/\s?(?:小时|h(?![a-z]))|per hour"),
@@ -60,22 +80,25 @@ SPELLINGS: tuple[tuple[str, str], ...] = (
     ("hour", r"个?小时|hours?|hrs?(?![a-z])|h(?![a-z])"),
     ("week", r"个?星期|周(?!围|岁|身|末|期|边)|weeks?"),
     ("month", r"个月|月(?=余|龄|前|后|内|以上|以下|大)|months?"),
-    ("day", r"天|日(?!本|常|间)|days?"),
+    ("day", r"天|日(?!本|常|间)|days?|d(?![a-z0-9-打印影技重模成图维])"),
     ("age", r"周?岁|years? old|year-old|years? of age"),
     ("year", r"年|years?"),
     ("ug", r"ug(?![a-z/])|mcg|微克"),
-    ("mg", r"mg(?![a-z/])|毫克"),
-    ("mL", r"ml(?![a-z/])|毫升|cc(?![a-z])"),
-    ("kg", r"kg(?![a-z/])|公斤|千克"),
-    ("g", r"g(?![a-z/])|克"),
-    ("L", r"l(?![a-z/])|升(?!高)"),
+    ("mg", rf"(?:mg|毫克){_EACH_DAY}(?![a-z/])"),
+    ("mL", rf"(?:ml|毫升){_EACH_DAY}(?![a-z/])|cc(?![a-z])"),
+    ("kg", r"kg(?![a-z/])|公斤|千克|kg(?=/[周月])"),
+    ("g", rf"(?:g|克){_EACH_DAY}(?![a-z/])"),
+    ("L", rf"(?:l|升(?!高)){_EACH_DAY}(?![a-z/])"),
+    ("cm2", r"cm(?:\^?2|²)|平方厘米"),
+    ("m2", r"m(?:\^?2|²)|平方米"),
     ("cm", r"cm(?![a-z23^])|厘米|公分"),
     ("mm", r"mm(?![a-z23^])|毫米(?!汞|水)"),
     ("times", r"次|times?(?![a-z])"),
-    ("dose", r"片|粒|袋|支|颗|丸|tablets?|capsules?|滴"),
+    ("dose", r"片|粒|袋|支|颗|丸|tablets?|capsules?"),
+    ("drops", r"滴(?!度|速|注|眼|鼻|丸|耳)|drops?(?![a-z])"),
     ("box", r"盒|瓶|箱"),
     ("m", r"m(?![a-z0-9/^²³])|米(?![饭粥粉糊油汤酒面饼黄高])"),
-    ("10^4IU", r"万\s?(?:i?u(?![a-z/])|国际单位|单位)"),
+    ("10^4IU", r"万\s?(?:i?u(?![a-z]|\s?/\s?(?:m?l|k?g))|国际单位|单位)"),
     ("IU", r"i?u(?![a-z.]|\s?/\s?(?:m?l|k?g))|国际单位|单位(?!时间|面积|体积)"),
     ("pound", r"pounds?|lbs?(?![a-z])"),
     ("ounce", r"ounces?|oz(?![a-z])"),
@@ -92,9 +115,12 @@ _EACH = [(name, re.compile(pattern)) for name, pattern in SPELLINGS]
 _KNOWN: dict[str, str] = {"月": "month"}  # its pattern looks at what follows
 
 TIME_UNITS = frozenset({"second", "minute", "hour", "day", "week", "month", "year", "age"})
-COUNT_UNITS = frozenset({"times", "times/day", "times/week", "dose", "step", "kcal", "kJ", "box"})
-DOSE_UNITS = frozenset({"mg", "g", "ug", "mL", "mg/kg", "ug/kg", "g/kg", "g/day", "dose", "IU", "10^4IU"})
-SIZE_UNITS = frozenset({"cm", "mm", "m", "kg", "L", "pound", "ounce", "inch", "foot"})
+COUNT_UNITS = frozenset({"times", "times/day", "times/week", "dose", "step", "kcal", "kJ", "box", "drops"})
+DOSE_UNITS = frozenset({"mg", "g", "ug", "mL", "mg/kg", "ug/kg", "g/kg", "g/day", "mg/m2", "dose", "IU", "10^4IU",
+                        "mL/kg", "IU/kg", "kcal/kg", "drops/min", "ug/min", "mg/min", "mg/h", "mmol", "mmol/h", "L/min",
+                        "mL/h"})  # fmt: skip
+SIZE_UNITS = frozenset({"cm", "mm", "m", "cm2", "m2", "kg", "L", "pound", "ounce", "inch", "foot"})
+_NO_MEASUREMENT = TIME_UNITS | COUNT_UNITS | DOSE_UNITS | SIZE_UNITS
 
 _FACTORS: dict[tuple[str, str], float] = {
     ("g/L", "g/dL"): 0.1, ("g/dL", "g/L"): 10.0, ("kPa", "mmHg"): MMHG_PER_KPA, ("mmHg", "kPa"): 1 / MMHG_PER_KPA,
@@ -111,6 +137,7 @@ _FACTORS: dict[tuple[str, str], float] = {
     ("ug/L", "mg/L"): 0.001, ("mg/dL", "mg/L"): 10.0, ("mg/L", "mg/dL"): 0.1, ("g/L", "mg/L"): 1000.0,
     ("mg/L", "g/L"): 0.001, ("g/L", "mg/dL"): 100.0, ("mg/dL", "g/L"): 0.01, ("g/dL", "mg/dL"): 1000.0,
     ("ug/dL", "ug/L"): 10.0, ("ug/L", "ug/dL"): 0.1, ("ng/dL", "ug/L"): 0.01, ("ug/L", "ng/dL"): 100.0,
+    ("g/m2", "mg/m2"): 1000.0, ("mg/m2", "g/m2"): 0.001,
     ("mg/kg", "g/kg"): 0.001, ("g/kg", "mg/kg"): 1000.0, ("ug/kg", "mg/kg"): 0.001, ("mg/kg", "ug/kg"): 1000.0,
     ("/uL", "10^9/L"): 0.001, ("10^9/L", "/uL"): 1000.0, ("‰", "%"): 0.1, ("%", "‰"): 10.0,
     ("g/day", "g"): 1.0, ("g", "g/day"): 1.0, ("cm", "mm"): 10.0, ("mm", "cm"): 0.1, ("L", "mL"): 1000.0,
@@ -130,7 +157,7 @@ def canonical(spelling: str) -> str:
 
 def is_measurement(unit: str) -> bool:
     """Whether a unit belongs to a test result rather than to time, counts, doses or sizes."""
-    return bool(unit) and unit not in TIME_UNITS | COUNT_UNITS | DOSE_UNITS | SIZE_UNITS
+    return bool(unit) and unit not in _NO_MEASUREMENT
 
 
 def convert(value: float, unit: str, to: str, substance: str = "") -> float | None:

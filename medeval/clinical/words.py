@@ -6,6 +6,7 @@ list knows become pairs of characters. Weights stand for how much a word tells; 
 
 import re
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import add, itemgetter
@@ -14,6 +15,7 @@ from typing import NamedTuple
 from medeval.clinical.data_files import read_data
 from medeval.clinical.drugs import drug_classes
 from medeval.clinical.lexicons import hits
+from medeval.clinical.patterns import Pattern
 from medeval.clinical.polarity import cues
 from medeval.clinical.quantities import quantities_of
 from medeval.clinical.reading import Reading, read
@@ -23,23 +25,29 @@ ASIDE = 0.4  # a gloss in brackets
 GENERIC = 0.7
 DRUG = 2.0  # a drug tells as much as a figure
 STEM = 7  # letters of an English word that tell it from others: prevention, preventive; metabolic, metabolism
-_WORD = re.compile(r"[a-z][a-z'/-]*[a-z0-9]|\d+(?:\.\d+)?|[\u3400-\u9fff]+")
 _ENDINGS = (
     ("iness", "y"), ("ically", "ic"), ("ies", "y"), ("ied", "y"), ("sses", "ss"), ("ches", "ch"), ("shes", "sh"),
     ("xes", "x"), ("oes", "o"), ("ings", ""), ("ing", ""), ("ations", "at"), ("ation", "at"), ("ated", "at"),
     ("ate", "at"), ("ed", ""), ("ly", ""), ("'s", ""), ("ss", "ss"), ("us", "us"), ("is", "is"), ("s", ""),
 )  # fmt: skip
 _PREFIX = re.compile(r"anti|hyper|hypo|inter|gastro|cardio|neuro|immuno|electro|gluco|pharma")
-_JOINTS = dict.fromkeys(
-    map(
-        ord,
-        "的了和与及或是在并且也都等者其该而则但就还被把让使之于应需要做会吃将给很更最这那您你我他她它们若如因从以由又再才只均时",
-    ),
-    " ",
-)  # they join words
+
+
+def _between(first: str, without: Iterable[str], last: str) -> str:
+    """Ranges of a character set from `first` to `last` that leave out some characters, given in order."""
+    ends = [*(c for place in without for c in (chr(ord(place) - 1), chr(ord(place) + 1))), last]
+    return "".join(f"{a}-{b}" for a, b in zip([first, *ends[1::2]], ends[::2], strict=True) if a <= b)
+
+
+_JOINTS = sorted(
+    "的了和与及或是在并且也都等者其该而则但就还被把让使之于应需要做会吃将给很更最这那您你我他她它们若如因从以由又再才只均时"
+)
+"""They join words."""
+_CHINESE = _between("\u3400", _JOINTS, "\u9fff")
+_WORD = re.compile(rf"[a-z][a-z'/-]*[a-z0-9]|\d+(?:\.\d+)?|[{_CHINESE}]+")
 _ASIDE = re.compile(r"\([a-z][a-z ,/-]{2,40}\)")
 _GLOSSED = re.compile(r"([a-z][a-z-]{3,})\s?\(\s?([a-z][a-z, -]{2,60})\)")
-_CLAUSE_EN = re.compile(
+_CLAUSE_EN = Pattern(
     r"[,;:.!?()\n]\s|\b(?:but|however|although|though|while|whereas|because|unless|which|yet)\b"
     r"|\band (?=(?:no|not|never|do|does|did|is|are|was|were|has|have|can|could|may|might|will|would|should|must"
     r"|it|they|you|there)\b)"
@@ -94,6 +102,7 @@ def _lists() -> _Lists:
     return _Lists(stop, common, groups, generic, slight, re.compile("|".join(asking)), pairs)
 
 
+@lru_cache(maxsize=4096)
 def _known_weight(key: str) -> float:
     lists = _lists()
     if key.startswith("d:") or key in _drug_groups():
@@ -119,10 +128,10 @@ def _meanings(reading: Reading) -> list[tuple[int, int, str]]:
     found: list[tuple[int, int, str]] = []
     taken = bytearray(len(reading.text))
     for name, prefix in (("group", ""), ("concept", "c:"), ("drug", "d:"), ("analyte", "a:"), ("finding", "f:")):
-        for hit in hits(reading, name):
-            if not any(taken[hit.start : hit.end]):
-                taken[hit.start : hit.end] = b"\x01" * (hit.end - hit.start)
-                found.append((hit.start, hit.end, prefix + hit.key))
+        for start, end, key in hits(reading, name):
+            if taken.find(1, start, end) < 0:
+                taken[start:end] = b"\x01" * (end - start)
+                found.append((start, end, prefix + key))
     return sorted(found)
 
 
@@ -133,7 +142,12 @@ def _denials(reading: Reading, known: list[tuple[int, int, str]]) -> tuple[list[
     """
     text = reading.text
     negating, breaks = cues(text)
-    negating = [place for place in negating if not any(start <= place < end for start, end, key in known if key)]
+    if negating:
+        taken = bytearray(len(text))
+        for start, end, key in known:
+            if key:
+                taken[start:end] = b"\x01" * (end - start)
+        negating = [place for place in negating if not taken[place]]
     starts = sorted({0, *breaks, *(end + 1 for _, end in reading.clauses)})
     if text.isascii():
         starts = sorted({*starts, *(m.end() for m in _CLAUSE_EN.finditer(text))})
@@ -152,7 +166,7 @@ def words_of(reading: Reading) -> tuple[Word, ...]:
     for start, end in (*((s, e) for s, e, _ in known), *((q.start, q.end) for q in quantities_of(reading))):
         blank[start:end] = " " * (end - start)
     found = [(start, end, key, _known_weight(key)) for start, end, key in known if key]
-    for match in _WORD.finditer("".join(blank).translate(_JOINTS)):
+    for match in _WORD.finditer("".join(blank)):
         word, start = match.group(), match.start()
         if word[0] >= "\u3400":
             pairs = enumerate(map(add, word, word[1:]), start)

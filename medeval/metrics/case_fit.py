@@ -4,7 +4,7 @@ import math
 
 from medeval.cases.schema import Case
 from medeval.clinical.conditions_fit import fit_of
-from medeval.clinical.reading import read
+from medeval.clinical.reading import in_chinese, read
 from medeval.metrics.marks import Marks, echoes
 from medeval.metrics.score import Score, metric
 
@@ -13,7 +13,7 @@ SHORT = 80
 
 
 def _describes(prompt: str) -> bool:
-    return len(prompt) >= (SHORT // 3 if any(c >= "\u3400" for c in prompt[:200]) else SHORT)
+    return len(prompt) >= (SHORT // 3 if in_chinese(prompt) else SHORT)
 
 
 @metric(name="case_fit", zh="与病情相符", en="Fit to the case", seed="诊断置信度：专业分析判断；治疗方案与病情相符")

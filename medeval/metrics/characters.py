@@ -50,7 +50,7 @@ def _quoted(reading: Reading, row: LabRow, key: str) -> tuple[int, int, str] | N
     return min(texts, key=lambda t: edit_distance(_printed(row).lower(), plain(t[2])), default=None)
 
 
-@metric(name="ocr_cer", zh="字符错误率", en="Character error rate", seed="OCR准确率：图像文本提取（字符）")
+@metric(name="ocr_cer", zh="字符正确率", en="Characters right (1 − CER)", seed="OCR准确率：图像文本提取（字符）")
 def ocr_cer(case: Case, text: str) -> Score:
     """1 − CER of values and units: edits of all rows over the printed characters; a row not quoted is all errors."""
     rows = [(row, key) for row in case.expect.lab_rows if (key := analyte_of(row.name, row.abbr))]

@@ -37,12 +37,14 @@ def judge_point(reading: Reading, statement: Statement, question: str, skip: fro
     """The best-supported wording of a key point; stated in full earns 0.85 to 1, partly its graded support."""
     best: Point | None = None
     for option in _options(statement):
-        graded = support(reading, option, question, skip)
         span = entails(reading, option, skip)
-        if span:
-            value = 1.0 if len(option) <= SHORT else ENTAILED + (1 - ENTAILED) * graded.degree
-            point = Point(option, value, True, False, span)
+        if span and len(option) <= SHORT:
+            point = Point(option, 1.0, True, False, span)
+        elif span:
+            degree = support(reading, option, question, skip).degree
+            point = Point(option, ENTAILED + (1 - ENTAILED) * degree, True, False, span)
         else:
+            graded = support(reading, option, question, skip)
             opposed = graded.contradiction >= CONTRADICTED and graded.contradiction > graded.degree
             point = Point(option, ENTAILED * graded.degree, False, opposed, graded.span)
         if best is None or point.value > best.value:

@@ -6,7 +6,7 @@ from math import prod
 
 import medeval.metrics  # noqa: F401  registers the metrics
 from medeval.cases.schema import Case
-from medeval.metrics.profiles import Part, Profile, load_profiles
+from medeval.metrics.profiles import Profile, load_profiles
 from medeval.metrics.score import Score, all_metrics
 from medeval.metrics.status import descriptive
 
@@ -54,8 +54,9 @@ def _mean(weights: Mapping[str, float], values: Mapping[str, float]) -> float | 
     """Weighted mean of the metrics that have a value; None where none has."""
     got = total = 0.0
     for name, weight in weights.items():
-        if name in values:
-            got += weight * values[name]
+        value = values.get(name)
+        if value is not None:
+            got += weight * value
             total += weight
     return got / total if total else None
 
@@ -80,27 +81,22 @@ def _known_score(
     return known[profile.name]
 
 
-def _part(
-    part: Part, counted: _Counted, profiles: Mapping[str, Profile], known: dict[str, ProfileScore]
-) -> float | None:
-    if part.profile:
-        return _known_score(profiles[part.profile], counted, profiles, known).value
-    return _mean(part.metrics, counted.values) if part.metrics else None
-
-
 def _profile_score(
     profile: Profile, counted: _Counted, profiles: Mapping[str, Profile], known: dict[str, ProfileScore]
 ) -> ProfileScore:
     parts: dict[str, float] = {}
     missing: list[str] = []
     got = total = 0.0
-    vetoes = counted.vetoes
+    vetoes, values, kept = counted.vetoes, counted.values, counted.kept
     for part in profile.parts:
-        value = _part(part, counted, profiles, known)
+        if part.profile:
+            value = _known_score(profiles[part.profile], counted, profiles, known).value
+        else:
+            value = _mean(part.metrics, values)
         if value is None:
             missing.append(part.name)
             continue
-        value *= 1.0 if part.profile else counted.kept  # a profile in a profile is reduced already
+        value *= 1.0 if part.profile else kept  # a profile in a profile is reduced already
         parts[part.name] = round(value, 4)
         got += part.weight * value
         total += part.weight

@@ -5,13 +5,18 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from medeval.clinical.data_files import read_data
-from medeval.clinical.quantities import Quantity, quantities_of
+from medeval.clinical.quantities import Kind, Quantity, quantities_of
 from medeval.clinical.reading import Reading, read
 from medeval.clinical.units import canonical, convert
+from medeval.metrics.relations import unfitting
 
 Place = tuple[int, int]
 
-_ORDINAL = re.compile(r"第\s?(\d+(?:\.\d+)?)\s?(天|日|周|个月|年)(?!级|代)")
+_ORDINAL = re.compile(
+    r"第\s?(\d+(?:\.\d+)?)(?:\s?(?:天|日|周|个月|年)?\s?(?:-|~|至|到)\s?第?\s?(\d+(?:\.\d+)?))?\s?(天|日|周|个月|年)(?!级|代)"
+)
+_COMPARED = re.compile(r"[^，。;\n\d]{0,6}(?:比|较|与)第")  # 第7天比第4天下降
+_DIGIT = re.compile(r"\d")
 _HOURS = {"day": 24.0, "week": 168.0, "month": 730.5, "year": 8766.0}
 _SIZE = re.compile(
     r"(\d+(?:\.\d+)?)\s?(mm|cm|m)?\s?[x×*]\s?(\d+(?:\.\d+)?)"
@@ -44,13 +49,20 @@ NEAR = 0.06
 """A value told again may be rounded by so much."""
 
 
+def has_figure(text: str) -> bool:
+    """Whether there is any digit."""
+    return _DIGIT.search(text) is not None
+
+
 @lru_cache(maxsize=256)
 def ordinals(reading: Reading) -> tuple[Quantity, ...]:
-    """第3天, 第2周: points in time, which `quantities_of` leaves out as numbers of an order."""
-    return tuple(
-        Quantity(m.start(1), m.end(), "value", (float(m.group(1)),), "", canonical(m.group(2)))
-        for m in _ORDINAL.finditer(reading.text)
-    )
+    """第3天, 第2周, 第7-10天: points in time, which `quantities_of` leaves out as numbers of an order."""
+    found = []
+    for match in _ORDINAL.finditer(reading.text):
+        values = tuple(float(number) for number in match.groups()[:2] if number)
+        kind: Kind = "range" if len(values) == 2 else "value"
+        found.append(Quantity(match.start(1), match.end(), kind, values, "", canonical(match.group(3))))
+    return tuple(found)
 
 
 def _out_of_order(reading: Reading) -> Iterator[Place]:
@@ -58,6 +70,8 @@ def _out_of_order(reading: Reading) -> Iterator[Place]:
     for sentence in reading.sentences:
         row = [q for q in ordinals(reading) if sentence.start <= q.start < sentence.end]
         for before, after in zip(row, row[1:], strict=False):
+            if _COMPARED.match(reading.text, before.end):
+                continue
             if _hours(after) < _hours(before) or after.values == before.values and after.unit != before.unit:
                 yield before.start, after.end
 
@@ -157,6 +171,8 @@ def _wrong_times(reading: Reading) -> Iterator[Place]:
 def out_of_grade(reading: Reading) -> frozenset[int]:
     """Starts of figures that stand between a lower and a higher grade, but are above or below the figures of both."""
     found: set[int] = set()
+    if sum(bool(q.unit) for q in quantities_of(reading)) < 3:
+        return frozenset()
     for grades in _GRADES:
         row: list[tuple[int, Quantity]] = []
         for match in grades.finditer(reading.text):
@@ -194,6 +210,7 @@ def conflicts(reading: Reading, known: Sequence[str], substance_of: dict[int, st
                 *_wrong_sum(reading),
                 *_wrong_score(reading),
                 *_wrong_times(reading),
+                *unfitting(reading),
             )
         )
     )

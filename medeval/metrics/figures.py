@@ -4,26 +4,29 @@ Most answers hold doses, intervals and ages that no checklist names. Each is com
 guidelines' limits and with the amounts practice uses (`clinical/data/figures.yaml`).
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
-from medeval.cases.schema import AnyOf, Case
+from medeval.cases.schema import Case
 from medeval.clinical.binding import Bound, bind
 from medeval.clinical.data_files import read_data
 from medeval.clinical.lexicons import analytes
-from medeval.clinical.quantities import Quantity, quantity_stated
+from medeval.clinical.quantities import Quantity
 from medeval.clinical.reading import Reading, read
 from medeval.clinical.references import standing_of
 from medeval.clinical.units import convert, is_measurement
-from medeval.metrics.consistency import conflicts, ordinals, out_of_grade
+from medeval.metrics.case_figures import Pool, against_case, by_chance, known_in, texts_of
+from medeval.metrics.consistency import conflicts, has_figure, ordinals, out_of_grade
 from medeval.metrics.limits import is_given
+from medeval.metrics.relations import fitting
 
-Verdict = Literal["supported", "common", "usual", "paired", "unusual", "unlikely", "contradicted"]
+Verdict = Literal["supported", "common", "usual", "paired", "unusual", "doubtful", "unlikely", "contradicted"]
 CREDIT: dict[Verdict, float] = {
     "supported": 1.0, "common": 0.985, "usual": 0.97, "paired": 0.955, "unusual": 0.92,
-    "unlikely": 0.2, "contradicted": 0.0,
+    "doubtful": 0.75, "unlikely": 0.2, "contradicted": 0.0,
 }  # fmt: skip
 NOTES: dict[Verdict, str] = {
     "supported": "与病例或指南一致 / agrees with the case or a guideline",
@@ -31,13 +34,14 @@ NOTES: dict[Verdict, str] = {
     "usual": "带单位的数值 / figure with unit",
     "paired": "带单位的数值 / figure with unit",
     "unusual": "少见的数值，请核对 / an unusual figure, worth checking",
+    "doubtful": "与这里常用的数值不同，请核对 / not a figure that references give here, worth checking",
     "unlikely": "数值或单位不合理 / an implausible figure or unit",
     "contradicted": "与病例所给不符 / not the figure of the case",
 }
-ASIDE, LISTED, LISTED_USUAL, AGAIN, CHANCE = 0.02, 0.012, 0.15, 0.003, 0.008
-BARE, HELD = 20, 0.93
-BEFORE, AFTER, ALIKE = 8, 4, 2
+ASIDE, LISTED, LISTED_USUAL, AGAIN, CHANCE, FITS = 0.02, 0.012, 0.15, 0.003, 0.004, 0.012
+HELD = 0.93
 WIDE = 12.0
+_FROM = re.compile(r"(?:\bfrom|从|由|自)[^，。;\n\d]{0,8}$")
 
 
 @dataclass(frozen=True)
@@ -55,23 +59,6 @@ class Check:
         return min(1.0, CREDIT[self.verdict] + self.shift)
 
 
-@dataclass(frozen=True)
-class _Known:
-    """A figure of the case: its test and the character pairs around it."""
-
-    quantity: Quantity
-    analyte: str
-    around: frozenset[str]
-
-
-@dataclass(frozen=True, eq=False)
-class _Pool:
-    """All figures of a case, and the same as (kind, values, unit)."""
-
-    entries: tuple[_Known, ...]
-    exact: frozenset[tuple[str, tuple[float, ...], str]]
-
-
 @lru_cache(maxsize=2)
 def _amounts(name: str) -> dict[str, frozenset[float]]:
     return {str(unit): frozenset(map(float, v)) for unit, v in read_data("figures.yaml")[name].items()}
@@ -85,82 +72,6 @@ def _ranges(name: str) -> dict[str, tuple[float, float]]:
 @lru_cache(maxsize=1)
 def _pairs() -> frozenset[tuple[float, float]]:
     return frozenset((float(low), float(high)) for low, high in read_data("figures.yaml")["pairs"])
-
-
-def _around(reading: Reading, quantity: Quantity) -> frozenset[str]:
-    """Pairs of characters beside a figure, without digits."""
-    left = reading.text[max(0, quantity.start - BEFORE) : quantity.start]
-    right = reading.text[quantity.end : quantity.end + AFTER]
-    pairs = {side[i : i + 2] for side in (left, right) for i in range(len(side) - 1)}
-    return frozenset(pair for pair in pairs if pair.isalpha())
-
-
-def _texts(case: Case) -> Iterator[str]:
-    yield case.prompt
-    yield from (turn.text for turn in case.history)
-    yield from (f"{key} {value}" for key, value in case.facts.items())
-    for statement in case.expect.must_have:
-        yield from statement.any if isinstance(statement, AnyOf) else [statement]
-    yield from (f"{row.name} {row.value:g} {row.unit}" for row in case.expect.lab_rows)
-
-
-@lru_cache(maxsize=256)
-def _known_in(texts: tuple[str, ...]) -> _Pool:
-    found = []
-    for text in texts:
-        reading = read(text)
-        for bound in bind(reading):
-            found.append(_Known(bound.quantity, bound.analyte, _around(reading, bound.quantity)))
-    exact = frozenset((k.quantity.kind, k.quantity.values, k.quantity.unit) for k in found)
-    return _Pool(tuple(found), exact)
-
-
-def _same(one: Quantity, other: Quantity, substance: str) -> bool:
-    """Whether two figures are the same whatever they are compared with."""
-    if one.kind == other.kind and (one.unit == other.unit or not one.unit):
-        return one.values == other.values
-    if not is_measurement(one.unit) or not is_measurement(other.unit):
-        return False
-    bare = [Quantity(q.start, q.end, q.kind, q.values, "", q.unit) for q in (one, other)]
-    return quantity_stated(bare[0], bare[1], substance)
-
-
-def _tells(stated: _Known, bound: Bound) -> bool:
-    """Whether a figure of the case speaks for one of the answer; a bare small number could count anything."""
-    if stated.quantity.unit or (stated.analyte and stated.analyte == bound.analyte):
-        return True
-    return any(value >= BARE or value != int(value) for value in stated.quantity.values)
-
-
-def _against_case(reading: Reading, bound: Bound, known: _Pool) -> Verdict | None:
-    quantity = bound.quantity
-    substance = analytes()[bound.analyte].substance if bound.analyte in analytes() else ""
-    if (quantity.kind, quantity.values, quantity.unit) in known.exact:
-        return "supported"
-    if is_measurement(quantity.unit) and any(
-        _same(k.quantity, quantity, substance) and _tells(k, bound) for k in known.entries
-    ):
-        return "supported"
-    around = _around(reading, quantity)
-    for entry in known.entries:
-        stated = entry.quantity
-        if stated.kind != quantity.kind or stated.is_reference or quantity.is_reference:
-            continue
-        alike = len(around & entry.around) >= ALIKE
-        if alike and stated.unit and (stated.unit == quantity.unit or stated.values == quantity.values):
-            return "contradicted"
-    return None
-
-
-def _by_chance(reading: Reading, bound: Bound, known: _Pool) -> bool:
-    """Whether the case gives the figure only for other things, or as a result where the answer gives a limit."""
-    around, quantity = _around(reading, bound.quantity), bound.quantity
-    for entry in known.entries:
-        if (entry.quantity.values, entry.quantity.unit) != (quantity.values, quantity.unit):
-            continue
-        if (bound.analyte and bound.analyte == entry.analyte) or around & entry.around:
-            return False
-    return not is_measurement(quantity.unit)
 
 
 def _unlikely(bound: Bound) -> bool:
@@ -208,12 +119,16 @@ def _how_usual_range(quantity: Quantity, usual: frozenset[float] | None) -> Verd
 
 def check_figures(case: Case, reading: Reading, skip: frozenset[int]) -> list[Check]:
     """Every figure with a unit of an answer, sentences at `skip` (echoes) left out."""
-    texts = tuple(_texts(case))
-    known = _known_in(texts)
+    if not has_figure(reading.text):
+        return []
+    texts = tuple(texts_of(case))
+    known = known_in(texts)
     bound = [b for b in bind(reading) if b.quantity.unit]
     substances = {b.quantity.start: analytes()[b.analyte].substance for b in bound if b.analyte in analytes()}
     wrong = conflicts(reading, [read(text).text for text in texts], substances)
-    bound += [Bound("", quantity, "other", None) for quantity in ordinals(reading)]
+    dated = ordinals(reading)
+    bound = [b for b in bound if not any(o.start <= b.quantity.start < o.end for o in dated)]
+    bound += [Bound("", quantity, "other", None) for quantity in dated]
     found: list[Check] = []
     for each in bound:
         quantity = each.quantity
@@ -231,10 +146,12 @@ def check_figures(case: Case, reading: Reading, skip: frozenset[int]) -> list[Ch
     ]
     odd = out_of_grade(reading)
     found = [replace(c, shift=c.shift - ASIDE) if c.quantity.start in odd and c.credit > HELD else c for c in found]
+    fits = fitting(reading)
+    found = [replace(c, shift=c.shift + FITS) if c.quantity.start in fits and c.credit > HELD else c for c in found]
     told = _told_again(reading, found)
     return [
         replace(check, shift=check.shift + AGAIN)
-        if check.verdict not in ("unlikely", "contradicted")
+        if check.verdict not in ("doubtful", "unlikely", "contradicted")
         and any((value, check.quantity.unit, check.verdict == "supported") in told for value in check.quantity.values)
         else check
         for check in found
@@ -251,25 +168,33 @@ def _told_again(reading: Reading, checks: list[Check]) -> set[tuple[float, str, 
     return {figure for figure, sentences in places.items() if len(sentences) > 1}
 
 
-def _check(case: Case, reading: Reading, bound: Bound, known: _Pool) -> Check:
+def _check(case: Case, reading: Reading, bound: Bound, known: Pool) -> Check:
     quantity = bound.quantity
-    verdict = _against_case(reading, bound, known)
+    verdict = against_case(reading, bound, known)
+    if verdict == "contradicted" and quantity.start in fitting(reading):
+        verdict = None  # one of a row of strengths or cuts is not the patient's
     if verdict is not None:
-        return Check(
-            quantity, verdict, -CHANCE if verdict == "supported" and _by_chance(reading, bound, known) else 0.0
-        )
-    if quantity.kind == "range" and quantity.values[0] >= quantity.values[1]:
+        return Check(quantity, verdict, -CHANCE if verdict == "supported" and by_chance(reading, bound, known) else 0.0)
+    if quantity.kind == "range" and quantity.values[0] >= quantity.values[1] and not _is_fall(reading, quantity):
         return Check(quantity, "unlikely")
     standing = standing_of(reading, quantity, case.prompt)
     if standing is not None and standing.verdict == "typical":
         uncommon = 0.0 if standing.main else CREDIT["common"] - CREDIT[_how_usual(quantity)]
         doubt = LISTED * (1 - standing.strength) + LISTED_USUAL * uncommon
         return Check(quantity, "supported", -AGAIN - doubt)
-    if (standing is not None and standing.verdict == "impossible") or (standing is None and _unlikely(bound)):
+    beyond = standing is not None and standing.verdict == "impossible"
+    if (standing is None or beyond) and _unlikely(bound):
         return Check(quantity, "unlikely")
+    if beyond:
+        return Check(quantity, "doubtful")  # the entry may be about another thing: true answers meet it too
     if is_given(bound):
         return Check(quantity, "supported")
     return Check(quantity, _how_usual(quantity), -ASIDE if standing and standing.verdict == "other" else 0.0)
+
+
+def _is_fall(reading: Reading, quantity: Quantity) -> bool:
+    """Whether a change is told and not a range: from 92 kg to 78 kg."""
+    return _FROM.search(reading.text[max(0, quantity.start - 14) : quantity.start]) is not None
 
 
 def mean_credit(checks: list[Check]) -> float | None:

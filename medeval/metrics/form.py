@@ -1,6 +1,7 @@
 """format and relevance: length, language, repetition; and whether the answer is about the question."""
 
 import re
+from collections import Counter
 from functools import lru_cache
 
 from medeval.cases.schema import AnyOf, Case
@@ -9,14 +10,15 @@ from medeval.clinical.reading import Reading, read
 from medeval.metrics.score import Score, metric
 
 SHORTEST, LONGEST = 15, 1500
+_STOP = re.compile(r"[。！!？?\n]")
 _NO_CJK = re.compile(r"[^\u3400-\u9fff]+")
 _SPECIAL_TOKENS = re.compile(r"<\|[a-z_]+\|>|\[INST\]|</s>")
 
 
 def _repeats(text: str) -> bool:
     """Whether a sentence of ten or more characters comes three times."""
-    sentences = [s.strip() for s in re.split(r"[。！!？?\n]", text) if len(s.strip()) >= 10]
-    return any(sentences.count(s) >= 3 for s in set(sentences))
+    sentences = [plain for sentence in _STOP.split(text) if len(plain := sentence.strip()) >= 10]
+    return len(sentences) >= 3 and max(Counter(sentences).values()) >= 3
 
 
 @metric(name="format", zh="格式", en="Format", seed="格式奖励与长度惩罚：回答过短 -0.5")

@@ -162,7 +162,7 @@ def _interpretation(case: Case, text: str) -> Score:
         return Score.unscored(reason)
     parts = [part for part in (value, told) if part is not None]
     reasons = [part for part in (reason if value is not None else "", story) if part]
-    wrong = {one.span: one for one in judged_of(case, reading) if one.measured and not one.right}
+    wrong = {one.span: one for one in judged_of(case, reading) if one.measured and one.sure and not one.right}
     for span, one in wrong.items():
         marks.bad(*span, f"与已知相反 / contradicts: {note_of(one)}")
     if wrong:

@@ -117,7 +117,7 @@ def numerical_precision(case: Case, text: str) -> Score:
 
     Expected figures count 0.7, the mean credit of all 0.3. Where the case asks for none, the mean credit of the
     answer's figures: agreeing with case, guideline or a reference table 0.98 to 1, usual about 0.97, unusual at least
-    0.9, implausible 0.2, contrary to the case or to one another 0.
+    0.9, doubtful 0.75, implausible 0.2, contrary to the case or to one another 0.
     """
     reading = read(text)
     skip = echoes(case, reading)
@@ -136,10 +136,11 @@ def numerical_precision(case: Case, text: str) -> Score:
         return Score.unscored("病例和回答都没有可核对的数值 / neither case nor answer holds a figure to check")
     counts = verdict_counts(checks)
     common = counts["common"] + counts["usual"] + counts["paired"]
+    wrong = counts["doubtful"] + counts["unlikely"] + counts["contradicted"]
     told = f"数值：{counts['supported']} 有据，{common} 常见，{counts['unusual']} 少见，"
-    told += f"{counts['unlikely'] + counts['contradicted']} 可疑或相反"
+    told += f"{wrong} 可疑或相反"
     told += f" / {counts['supported']} of {len(checks)} figures supported, "
-    told += f"{counts['unlikely'] + counts['contradicted']} doubtful"
+    told += f"{wrong} doubtful"
     if value is None:
         value = credit or 0.0
     elif credit is not None:

@@ -1,13 +1,15 @@
 """soundness: nothing in the answer contradicts textbooks, the case, fixed usage or the answer itself."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
 from medeval.cases.schema import Case
-from medeval.clinical.advice import odd_advice
-from medeval.clinical.contradictions import against_case, statements
+from medeval.clinical.advice import odd_advice, unusual_advice
+from medeval.clinical.case_report import against_case
+from medeval.clinical.contradictions import statements
 from medeval.clinical.knowledge import Judged, scenes_of
-from medeval.clinical.reading import Reading, read
+from medeval.clinical.reading import Reading, Span, read
 from medeval.metrics.marks import Marks, echoes
 from medeval.metrics.score import Score, metric
 from medeval.metrics.targets import is_description
@@ -16,6 +18,8 @@ KEPT = 0.8
 """What each contradiction leaves of the score."""
 PROFILE_KEPT = 0.9
 """What each contradiction leaves of every profile: no seed table has a line for it, and no average may hide it."""
+UNUSUAL_KEPT, UNUSUAL_PROFILE_KEPT = 0.97, 0.99
+"""What an unusual wording leaves: enough to be seen in a comparison, too little to condemn a true sentence."""
 
 
 @lru_cache(maxsize=256)
@@ -28,6 +32,10 @@ def judged_of(case: Case, reading: Reading) -> list[Judged]:
     found = [*statements(reading, _topic(case.prompt))]
     found += [
         Judged(span, False, "与常理相反的建议 / advice turned on its head", "", False) for span in odd_advice(reading)
+    ]
+    found += [
+        Judged(span, False, "少见的否定建议 / rarely advised against", "", False, sure=False)
+        for span in unusual_advice(reading)
     ]
     if is_description(case.prompt):
         found += against_case(reading, read(case.prompt))
@@ -42,16 +50,34 @@ def note_of(judged: Judged) -> str:
 
 @metric(name="soundness", zh="事实一致", en="Soundness", seed="医疗诊断准确性")
 def soundness(case: Case, text: str) -> Score:
-    """1 where nothing contradicts textbooks, the case or the answer itself; each contradiction leaves 80 %."""
+    """1 where nothing contradicts textbooks, the case or the answer itself.
+
+    Each contradiction leaves 80 %, each unusual wording 97 %.
+    """
     reading = read(text)
     marks = Marks(reading)
     judged = judged_of(case, reading)
-    wrong = [one for one in judged if not one.right]
-    for one in sorted(judged, key=lambda j: j.right):
+    for one in sorted(judged, key=lambda j: (j.right, not j.sure)):
         if one.right:
             marks.good(*one.span, note_of(one))
-        else:
+        elif one.sure:
             marks.bad(*one.span, f"相矛盾 / contradicts: {note_of(one)}")
-    places = len({one.span for one in wrong})
-    reason = f"可核对的说法 {len(judged)}，矛盾 {len(wrong)} / statements that can be checked, contradictions"
-    return replace(marks.score(KEPT**places, reason), keeps=PROFILE_KEPT**places)
+        else:
+            marks.add(*one.span, "note", f"少见的说法，请核对 / unusual, worth checking: {note_of(one)}")
+    wrong = _places([one.span for one in judged if not one.right and one.sure])
+    unusual = _places([one.span for one in judged if not one.right]) - wrong
+    reason = (
+        f"可核对的说法 {len(judged)}，矛盾 {wrong}，少见 {unusual}"
+        " / statements that can be checked, contradictions, unusual"
+    )
+    score = marks.score(KEPT**wrong * UNUSUAL_KEPT**unusual, reason)
+    return replace(score, keeps=PROFILE_KEPT**wrong * UNUSUAL_PROFILE_KEPT**unusual)
+
+
+def _places(spans: Sequence[Span]) -> int:
+    """How many places the spans make; those that overlap are one fault seen twice."""
+    places = reached = 0
+    for start, end in sorted(set(spans)):
+        places += start >= reached
+        reached = max(reached, end)
+    return places

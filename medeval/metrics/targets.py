@@ -1,5 +1,6 @@
 """What a case lets us check: the patient's figures and what each means (facts, laboratory rows, expectations)."""
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -9,12 +10,17 @@ from medeval.clinical.facts import measurement, person, unit_of
 from medeval.clinical.guidelines import Direction, Interpretation, interpret, quantity_facts
 from medeval.clinical.lexicons import analytes, hits
 from medeval.clinical.quantities import Quantity, same_value
-from medeval.clinical.reading import Reading, read
+from medeval.clinical.reading import Reading, in_chinese, read
 from medeval.clinical.statement import parse_statement
 from medeval.clinical.units import canonical
 from medeval.errors import UsageError
 
 DESCRIPTION = 200  # Chinese characters; three times as many Latin ones
+_LATER = re.compile(
+    r"(?:术后|手术后|治疗后|用药后|服药后|降至|降到|升至|出院时|复查|复测|随访)[^，,。;；\n]{0,14}$"
+    r"|(?:after (?:surgery|treatment)|postoperative(?:ly)?|at discharge|fell to|rose to)[^,.;\n]{0,24}$"
+)
+"""What stands before a figure of another time than that of the case."""
 GLUCOSE = frozenset({"fasting_glucose", "postprandial_glucose", "random_glucose", "glucose"})
 
 
@@ -81,6 +87,8 @@ def _targets(facts: tuple[tuple[str, str], ...], rows: tuple[LabRow, ...]) -> tu
     found: list[Target] = []
     known = dict(facts)
     for quantity, keys in quantity_facts().items():
+        if known.keys().isdisjoint(keys):
+            continue
         values = [value for key in keys if (value := measurement(known, key)) is not None]
         if values and len(values) == len(keys) or (values and quantity == "blood_pressure"):
             unit, substance = unit_of(keys[0]) or ("", "")
@@ -162,7 +170,7 @@ def meanings_of(case: Case) -> tuple[Meaning, ...]:
 
 def is_description(prompt: str) -> bool:
     """Whether a prompt is a whole case report, of which the question asks only a part."""
-    return len(prompt) > (DESCRIPTION if any(c >= "\u3400" for c in prompt[:200]) else 3 * DESCRIPTION)
+    return len(prompt) > (DESCRIPTION if in_chinese(prompt) else 3 * DESCRIPTION)
 
 
 def is_asked(case: Case, target: Target) -> bool:
@@ -238,7 +246,9 @@ def quoting(reading: Reading, target: Target, skip: frozenset[int]) -> Quoting:
         verdict = states(target, bound)
         if verdict:
             right.append(bound)
-        elif verdict is False:
+        elif verdict is False and not _LATER.search(
+            reading.text[max(0, bound.quantity.start - 40) : bound.quantity.start]
+        ):
             wrong.append(bound)
     if right:
         wrong = [

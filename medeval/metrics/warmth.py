@@ -15,6 +15,7 @@ from medeval.metrics.score import Score, metric
 
 COMFORT_LIMIT = 50
 COMFORT_LIMIT_WANTED = 100
+LETTERS = 4  # Latin letters that hold as much as one Chinese character
 EMOTION_LIMIT = 5
 REASSURED = 0.9  # what reassurance without ground leaves of every profile
 _PENALTIES = {"long": 0.5, "words": 0.3, "empty": 1.0, "evasive": 1.5, "false": 1.0}
@@ -98,8 +99,8 @@ def _false_reassurance(reading: Reading, skip: frozenset[int]) -> list[tuple[int
 
 @metric(
     name="over_comfort",
-    zh="过度安慰",
-    en="Over-comfort",
+    zh="安慰适度",
+    en="Measured comfort",
     seed="过度人情惩罚：安慰>50字、过多情绪词、缺乏实质、回避分析",
 )
 def over_comfort(case: Case, text: str) -> Score:
@@ -107,6 +108,7 @@ def over_comfort(case: Case, text: str) -> Score:
     reading = read(text)
     marks = Marks(reading)
     limit = COMFORT_LIMIT_WANTED if case.expect.empathy == "wanted" else COMFORT_LIMIT
+    limit *= LETTERS if reading.letters > len(reading.text) / 2 else 1
     length, sentences = comfort_characters(reading)
     found: list[str] = []
     if length > limit:

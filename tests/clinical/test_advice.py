@@ -1,18 +1,23 @@
 import pytest
 
-from medeval.clinical.advice import odd_advice
+from medeval.clinical.advice import odd_advice, unusual_advice
 from medeval.clinical.reading import read
 from medeval.clinical.retelling import retold
 
 ODD = [
-    "不建议及时就医。",
-    "无需定期复查。",
     "可以自行加量。",
     "建议过量饮酒。",
+    "应当过度劳累。",
     "有助于增加心血管风险。",
-    "从而降低治疗效果。",
-    "You should not consult your doctor.",
+    "有助于降低治疗效果。",
     "You should stop taking it.",
+]
+UNUSUAL = [
+    "不建议及时就医。",
+    "无需定期复查。",
+    "不应接受检查。",
+    "不推荐手术切除。",
+    "You should not consult your doctor.",
 ]
 SOUND = [
     "建议及时就医。",
@@ -21,6 +26,8 @@ SOUND = [
     "有助于降低心血管风险。",
     "可能增加心血管风险。",
     "从而提高治疗效果。",
+    "急性期不推荐手术切除，以免感染扩散。",
+    "没有症状的胆囊结石不需要治疗。",
     "无需过度担心。",
     "建议避免辛辣食物。",
     "应避免饮酒。",
@@ -31,12 +38,12 @@ SOUND = [
 
 @pytest.mark.parametrize("text", ODD)
 def test_advice_turned_on_its_head_is_seen(text: str) -> None:
-    assert odd_advice(read(text))
+    assert odd_advice(read(text)) or unusual_advice(read(text))
 
 
 @pytest.mark.parametrize("text", SOUND)
 def test_sound_advice_is_left_alone(text: str) -> None:
-    assert not odd_advice(read(text))
+    assert not odd_advice(read(text)) and not unusual_advice(read(text))
 
 
 REPORT = "患者咳嗽3天。双肺未闻及湿啰音，心律齐。胸部CT见左肺下叶结节。白细胞明显升高。"

@@ -3,7 +3,8 @@ import re
 import pytest
 
 from medeval.cases.schema import Case
-from medeval.clinical.contradictions import against_case, statements
+from medeval.clinical.case_report import against_case
+from medeval.clinical.contradictions import statements
 from medeval.clinical.data_files import read_data
 from medeval.clinical.reading import read
 from medeval.clinical.sayings import sayings, things
@@ -21,8 +22,6 @@ PAIRS = [
     ("甲状腺功能减退症患者甘油三酯升高。", "甲状腺功能减退症患者甘油三酯降低。"),
     ("铁剂可提高血红蛋白。", "铁剂可降低血红蛋白。"),
     # what makes complaints worse or better, and what follows from a lack
-    ("心前区疼痛于劳累后加重。", "心前区疼痛于劳累后减轻。"),
-    ("由于肝脏的代谢能力下降，导致黄疸。", "由于肝脏的代谢能力上升，导致黄疸。"),
     # negations before what is normally done, or missing before what is not
     ("不可以空腹服药，但可以适当散步。", "不可以空腹服药，但不可以适当散步。"),
     ("尽量避免这些诱因。", "尽量可以这些诱因。"),

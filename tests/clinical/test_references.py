@@ -3,7 +3,7 @@ import pytest
 from medeval.clinical.data_files import read_data
 from medeval.clinical.quantities import quantities_of
 from medeval.clinical.reading import read
-from medeval.clinical.reference_tables import SCALES, load_references
+from medeval.clinical.reference_tables import FACTS, SCALES, load_references
 from medeval.clinical.references import Standing, standing_of
 
 
@@ -55,7 +55,7 @@ def test_every_entry_is_in_order_and_in_one_dimension() -> None:
                 assert unit == reference.unit, (reference.words, unit)
 
 
-@pytest.mark.parametrize("name", ["references.yaml", "doses.yaml", "assays.yaml"])
+@pytest.mark.parametrize("name", [*FACTS, "doses.yaml", "assays.yaml"])
 def test_every_group_names_its_source(name: str) -> None:
     for source in read_data(name)["sources"]:
         assert source["zh"] and source["en"] and 1990 < source["year"] < 2030

@@ -30,6 +30,14 @@ BETTER = [  # statement, an answer that supports it more, one that supports it l
     ("孕妇禁用利巴韦林", "利巴韦林孕妇禁用。", "利巴韦林孕妇可用。"),
     ("治疗后白细胞升高", "治疗后白细胞升高。", "治疗后白细胞降低。"),
     ("左侧胸腔积液需要引流", "左侧胸腔积液需要引流。", "右侧胸腔积液需要引流。"),
+    (
+        "Bronchitis can turn into pneumonia",
+        "An attack of bronchitis may lead to pneumonia.",
+        "Bronchitis and asthma differ from pneumonia.",
+    ),
+    ("Stool softeners help", "Eat fiber to soften the stool.", "Eat fiber to lower your cholesterol."),
+    ("A sitz bath eases the pain", "Soaking in warm water relieves soreness.", "Ointments relieve soreness."),
+    ("See a doctor if it flares up", "Get checked if it gets worse.", "Stay at home if it stays the same."),
     ("提供个体差异的考量和患者教育", "要考虑个体差异，并做好患者教育。", "要考虑个体差异。"),
 ]
 

@@ -60,6 +60,28 @@ def test_verdict(answer: str, verdict: str) -> None:
         ("术后第1天下床，第3天拔管。", "术后第10天下床，第3天拔管。"),
         ("身高170 cm，体重65 kg，BMI 22.5。", "身高170 cm，体重65 kg，BMI 25.2。"),
         ("每次500 mg，每日3次，每日总量1500 mg。", "每次500 mg，每日3次，每日总量1000 mg。"),
+        ("常发生在第7～10天。", "常发生在第70～10天。"),
+        ("BMI 26.3kg/m²。", "BMI 26.3g/m²。"),
+        ("泼尼松由20mg减至10mg。", "泼尼松由20mg减至30mg。"),
+        ("血压由150mmHg降至130mmHg。", "血压由150mmHg降至160mmHg。"),
+        ("每次200mg，每日最大剂量不超过1200mg。", "每次200mg，每日最大剂量不超过120mg。"),
+        ("规格有25mg、50mg和100mg。", "规格有25mg、50mg和50mg。"),
+        ("小于2cm者观察，大于2cm者手术。", "小于2cm者观察，大于4cm者手术。"),
+        ("12个月前确诊者先观察，12个月后确诊者手术。", "18个月前确诊者先观察，12个月后确诊者手术。"),
+        ("男性占60%，女性占40%。", "男性占60%，女性占50%。"),
+        ("成人颅内压正常为70～200mmH2O。", "成人颅内压正常为70～400mmH2O。"),
+        ("休克时收缩压降至90mmHg以下。", "休克时收缩压降至180mmHg以下。"),
+        ("脓毒症液体复苏给予晶体液30ml/kg。", "脓毒症液体复苏给予晶体液60ml/kg。"),
+        ("鼻导管吸氧，氧流量2L/min。", "鼻导管吸氧，氧流量2L/h。"),
+        ("补钾速度不超过20mmol/h。", "补钾速度不超过200mmol/h。"),
+        ("每个穴位按压3分钟。", "每个穴位按压3小时。"),
+        ("24小时动态心电图。", "12小时动态心电图。"),
+        ("嵌顿疝在3～4小时内可试行手法复位。", "嵌顿疝在3～40小时内可试行手法复位。"),
+        ("睾丸扭转应在6小时内手术。", "睾丸扭转应在60小时内手术。"),
+        ("小肝癌直径不超过5cm。", "小肝癌直径不超过6cm。"),
+        ("T管引流14天后夹管。", "T管引流41天后夹管。"),
+        ("酮康唑洗剂浓度为2%。", "酮康唑洗剂浓度为20%。"),
+        ("静脉滴注速度为40～60滴/分。", "静脉滴注速度为400～600滴/分。"),
     ],
 )
 def test_a_slip_costs_where_nothing_else_can_tell(better: str, worse: str) -> None:
@@ -90,6 +112,29 @@ def test_an_unusual_figure_that_may_be_true_loses_at_most_a_tenth(answer: str) -
     assert checks and all(check.credit >= 0.9 for check in checks)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    ["抗结核治疗1个月。", "疗程为9个月。"],
+)
+def test_a_time_of_the_case_may_be_told_in_its_own_way(answer: str) -> None:
+    case = Case(id="q", prompt="抗结核治疗一月余，计划疗程6～9个月。")
+    assert [check.verdict for check in check_figures(case, read(answer), frozenset())] == ["supported"]
+
+
+def test_an_end_of_a_range_of_the_case_is_no_other_figure() -> None:
+    case = Case(id="q", prompt="植入年龄为21个月至6岁。")
+    right, wrong = (check_figures(case, read(f"{months}个月后植入。"), frozenset())[0] for months in (21, 22))
+    assert right.verdict == "supported" and wrong.credit < right.credit
+
+
+def test_the_head_of_a_column_names_what_its_figures_are_of() -> None:
+    table = "| 项目 | 水痘疫苗 | 麻疹疫苗 |\n|---|---|---|\n| 接种月龄 | 12月龄 | {}月龄 |"
+    metric = get_metric("numerical_precision").function
+    case = Case(id="q", prompt="该怎么办？")
+    assert (metric(case, table.format(8)).value or 0) > (metric(case, table.format(80)).value or 0)
+    assert (metric(case, table.format(8)).value or 0) > (metric(case, table.format(4)).value or 0)
+
+
 def test_saying_it_all_again_earns_nothing() -> None:
     metric = get_metric("numerical_precision").function
     case = Case(id="q", prompt="该怎么办？")
@@ -109,3 +154,20 @@ def test_a_figure_that_the_case_gives_for_something_else_is_held_a_little_lower(
     same, other = ("右腹痛3小时。", "休息3小时。")
     credits = [check_figures(CASE, read(answer), frozenset())[0].credit for answer in (same, other)]
     assert credits[0] > credits[1] > 0.98
+
+
+def test_a_pressure_of_another_time_is_not_the_one_of_the_case_told_wrongly() -> None:
+    metric = get_metric("numerical_precision").function
+    case = Case(id="q", prompt="血压180/110 mmHg，如何处理？", facts={"systolic": "180 mmHg", "diastolic": "110 mmHg"})
+    later, same = ("血压为180/110 mmHg，治疗后血压为150/95 mmHg。", "血压为150/95 mmHg。")
+    assert not [e for e in metric(case, later).evidence if e.kind == "bad"]
+    assert [e for e in metric(case, same).evidence if e.kind == "bad"]
+    assert not [e for e in metric(case, "治疗后血压为150/95 mmHg。").evidence if e.kind == "bad"]
+
+
+def test_one_of_a_row_of_strengths_is_not_the_dose_of_the_case() -> None:
+    case = Case(id="q", prompt="布洛芬片剂每片400 mg，可以吃吗？")
+    checks = check_figures(case, read("布洛芬片剂每片100 mg、200 mg、400 mg和600 mg。"), frozenset())
+    assert all(check.verdict != "contradicted" for check in checks)
+    alone = check_figures(case, read("布洛芬片剂每片100 mg。"), frozenset())
+    assert [check.verdict for check in alone] == ["contradicted"]
