@@ -13,6 +13,7 @@ from medeval.cases.schema import Language
 from medeval.metaeval.agreement import Judged, contradiction_auc, entailment_auc
 from medeval.metaeval.edits import Aim
 from medeval.metaeval.figures import NOTHING, Figure, preference, share
+from medeval.metaeval.scoring import Scores
 from medeval.metaeval.trials import SAME, Trial, any_metric
 
 _DATA = Path(__file__).resolve().parent / "data" / "bars.yaml"
@@ -23,6 +24,7 @@ Kind = Literal[
     "penalised",
     "beaten",
     "false_alarm",
+    "faulted",
     "entailment",
     "contradiction",
     "note",
@@ -99,6 +101,8 @@ def _holds(value: float, bar: float, at_most: bool) -> bool:
 
 TIMED = 125
 """Answers that the speed is measured on."""
+FAULTED = 0.85
+"""An answer below is called wrong: one contradiction leaves 0.8, a veto nothing; a few unusual wordings leave more."""
 FEWEST = 10
 """Questions below which no bar is called met or missed."""
 
@@ -157,11 +161,15 @@ def is_failing(row: Row, trial: Trial) -> bool:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What rows are measured from; `alarms` = (cluster, 1 for a false alarm) of routine answers."""
+    """What rows are measured from; `alarms` = (cluster, 1 for a false alarm) of routine answers.
+
+    `originals` = (cluster, language, scores) of every answer as the physicians gave it.
+    """
 
     trials: Sequence[Trial]
     judged: Sequence[Judged]
     alarms: Sequence[tuple[str, float]]
+    originals: Sequence[tuple[str, Language, Scores]]
     speed: float | None
     metrics: Sequence[str]
     measures: Sequence[str]
@@ -169,7 +177,7 @@ class Evidence:
 
 def measured_row(row: Row, evidence: Evidence) -> Outcome:
     """One row measured."""
-    if row.kind in ("entailment", "contradiction", "false_alarm", "speed"):
+    if row.kind in ("entailment", "contradiction", "false_alarm", "faulted", "speed"):
         figure = _without_trials(row, evidence)
         return Outcome(row, figure, status_of(figure, row.bar, row.at_most), {})
     mine = trials_for(row, evidence.trials)
@@ -190,8 +198,19 @@ def _without_trials(row: Row, evidence: Evidence) -> Figure:
         return contradiction_auc(evidence.judged)
     if row.kind == "false_alarm":
         return share(evidence.alarms)
+    if row.kind == "faulted":
+        return share([
+            (cluster, float(any(_value(scores, measure) < FAULTED for measure in row.measures)))
+            for cluster, language, scores in evidence.originals
+            if row.language in (None, language)
+        ])  # fmt: skip
     speed = evidence.speed
     return NOTHING if speed is None else Figure(speed, speed, speed, TIMED, TIMED)
+
+
+def _value(scores: Scores, measure: str) -> float:
+    value = scores.get(measure)
+    return 1.0 if value is None else value
 
 
 def _scored(trials: Sequence[Trial], measure: str) -> list[Trial]:

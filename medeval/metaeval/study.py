@@ -59,7 +59,8 @@ def run_study(
     measures = tuple(dict.fromkeys(name for t in trials for name in t.original))
     metrics = tuple(name for name in measures if not name.startswith((PROFILE, BASELINE)))
     alarms = _alarms(originals)
-    evidence = Evidence(trials, judged, alarms, speed, metrics, measures)
+    given = [(item.cluster, item.language, scores) for item, scores in originals]
+    evidence = Evidence(trials, judged, alarms, given, speed, metrics, measures)
     outcomes = [measured_row(row, evidence) for row in load_rows()]
     adjusted = holm([outcome.figure.p for outcome in outcomes])
     outcomes = [replace(outcome, p_holm=p) for outcome, p in zip(outcomes, adjusted, strict=True)]

@@ -78,9 +78,10 @@ def test_a_blind_metric_misses_them() -> None:
     blindly = {"invariance_number", "unmoved", "false_alarm", "gaming", "gaming_key"}  # nothing moves, nothing wins
     sighted = {o.row.id for o in study.outcomes if o.figure.n and o.row.bar is not None} - blindly
     assert {found[row] for row in sighted} == {"not met"}
-    assert {o.figure.value for o in study.outcomes if o.row.id in sighted} == {0.5}
+    assert {o.figure.value for o in study.outcomes if o.row.id in sighted - {"faulted"}} == {0.5}
+    assert [o.figure.value for o in study.outcomes if o.row.id == "faulted"] == [1.0]  # half marks for a right answer
     standing = {s.metric: s.standing for s in standings(study.outcomes, study.metrics)}
-    assert standing["completeness"] == "descriptive" and standing["risky_prescription"] == "unmeasured"
+    assert standing["completeness"] == standing["risky_prescription"] == "descriptive"
 
 
 def test_a_length_counter_is_caught_by_length_and_gaming() -> None:
