@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any
 from medeval.adapters.catalogue import find_variants
 from medeval.adapters.dialects import PEFT_FILE
 from medeval.adapters.variant import Variant
-from medeval.cases.schema import Case
 from medeval.engines.contract import BaseRef, Decoding, Done, Failed, Message, Request
 from medeval.errors import EngineError, UsageError
+from medeval.evaluation.bench_scoring import score_speed
 from medeval.evaluation.bench_shapes import build_shape
 from medeval.settings import Settings
 
@@ -38,7 +38,6 @@ _QUESTIONS = (
     "感冒发烧{}.5度，应该怎么办？",
     "刚确诊高血压{}天，很担心，晚上睡不好。",
 )
-_ANSWER = "您的血压{}/{} mmHg，已达到高血压诊断标准(≥140/90)，建议非同日三次复测，低盐饮食，{}天后复诊。"
 Note = Callable[[str], None]
 
 
@@ -279,27 +278,3 @@ def _only(model: Any, variant: Variant) -> Iterator[None]:
         return
     model.set_adapter(_whole(variant))
     yield
-
-
-def score_speed(seconds: float = 1.0) -> float | None:
-    """Answers of about 300 characters scored per second by all metrics on one core; None where metrics are absent."""
-    try:
-        from medeval.metrics.composite import score_answer
-    except ImportError:
-        return None
-    case = Case(
-        id="bench", prompt="我的血压140/90，需要担心吗？",
-        facts={"systolic": "140 mmHg", "diastolic": "90 mmHg", "age": "45 year"},
-    )  # fmt: skip
-    score_answer(case, _answer(0))
-    done, start = 0, time.perf_counter()
-    while time.perf_counter() - start < seconds:
-        done += 1
-        score_answer(case, _answer(done))
-    return round(done / (time.perf_counter() - start), 1)
-
-
-def _answer(number: int) -> str:
-    """300 characters; no sentence comes in another answer, so that nothing a metric remembers is of use."""
-    days = range(6 * number, 6 * number + 6)
-    return "".join(_ANSWER.format(100 + day % 97, 60 + day // 97 % 50, day) for day in days)[:300]
