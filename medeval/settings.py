@@ -25,7 +25,7 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("medeval")))
     """Private data of this user: the store, uploads, logs. Outside the checkout and outside /tmp."""
     base: str = str(ROOT / "models" / "demo")
-    """Path or Hugging Face repo id of the base model."""
+    """Path or Hugging Face repo id of the base model, or the http(s) address of an OpenAI-compatible server."""
     adapters: Path = ROOT / "adapters"
     cases: Path = ROOT / "test_cases"
     engine: EngineName = "auto"
@@ -41,6 +41,22 @@ class Settings(BaseSettings):
     """Further names, comma-separated, under which a browser may reach the pages."""
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    server_models: str = ""
+    """Which model of the server is which variant: `base=qwen3-vl,v1=med-v1`; a bare name is its own id."""
+    server_key: SecretStr | None = Field(default=None, exclude=True, repr=False)
+    """Sent to the server as a bearer token. Comes from the environment alone and is in no dump of the settings."""
+    server_parallel: int = Field(default=8, ge=1, le=256)
+    """Requests in flight at a server."""
+    server_first_seconds: float = Field(default=600.0, gt=0)
+    """How long a server may take to the first token: it may be loading the model."""
+    server_between_seconds: float = Field(default=60.0, gt=0)
+    """How long a server may be silent from token to token."""
+
+    @property
+    def served(self) -> bool:
+        """Whether a server answers: told so, or the base is an http(s) address."""
+        address = self.base.strip().lower().startswith(("http://", "https://"))
+        return self.engine == "server" or (self.engine == "auto" and address)
 
     @property
     def is_demo(self) -> bool:

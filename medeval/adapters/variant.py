@@ -44,6 +44,8 @@ class Variant:
 
     def title(self, lang: str = "zh") -> str:
         """Label for people: the last adapter's title, or the name."""
+        if self.is_base and self.name != BASE_NAME:
+            return self.name  # answered elsewhere: recorded, or by a server
         if self.is_base:
             return {"zh": "基础模型", "en": "Base"}.get(lang, self.name)
         return self.stack[-1].title.get(lang) or self.name

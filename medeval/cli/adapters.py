@@ -115,7 +115,11 @@ def _wanted(path: Path | None, adapters: Path | None) -> tuple[Path, str | None]
 
 def _checked(services: "Services", only: str | None) -> list[dict[str, Any]]:
     from medeval.adapters.catalogue import find_problems
+    from medeval.engines.contract import BaseRef
+    from medeval.engines.folders import find_folder
 
+    if services.server is not None:
+        find_folder(BaseRef(services.settings.base))  # says that a server gives no weights to check against
     problems = find_problems(services.settings.adapters)
     names = [name for name in services.variants() if name != "base"]
     names = sorted({*names, *problems} if only is None else {only})

@@ -13,6 +13,7 @@ from medeval.cli.options import (
     Json,
     Profile,
     Recorded,
+    ServerModels,
     clean_stdout,
     note,
     opened,
@@ -44,6 +45,7 @@ def ask(
     adapters: Adapters = None,
     engine: EngineOption = None,
     recorded: Recorded = None,
+    server_models: ServerModels = None,
     as_json: Json = False,
 ) -> None:
     """并排提问 / ask several variants at once."""
@@ -58,7 +60,8 @@ def ask(
     shown = profile or DEFAULT_PROFILE
     check_profile(shown)
     answers: dict[str, dict[str, Any]] = {}
-    with opened(recorded, base=base, adapters=adapters, engine=engine) as services, clean_stdout() as out:
+    options = {"base": base, "adapters": adapters, "engine": engine, "server_models": server_models}
+    with opened(recorded, **options) as services, clean_stdout() as out:
         names = [item.name for item in services.pick_variants(split_names(variants))]
         case = _case(services, prompt, image or [])
         receipt = services.receipt()
@@ -113,6 +116,7 @@ def _answer(event: "Scored") -> dict[str, Any]:
         "variant": event.variant,
         "text": answer.text,
         "tokens": answer.tokens,
+        **({"tokens_estimated": True} if answer.tokens_estimated else {}),
         "seconds": round(answer.seconds, 3),
         "finish_reason": answer.finish_reason,
         "error": None,
@@ -131,5 +135,6 @@ def _shown(event: "Scored", profile: str) -> str:
 
     found = event.sheet.profiles.get(profile)
     speed = event.answer.tokens / event.answer.seconds if event.answer.seconds > 0 else 0.0
-    head = f"## {event.variant}  {profile} {number(found.value if found else None)}  {speed:.0f} tokens/s"
+    about = "≈" if event.answer.tokens_estimated else ""
+    head = f"## {event.variant}  {profile} {number(found.value if found else None)}  {about}{speed:.0f} tokens/s"
     return f"{head}\n{event.answer.text.strip()}\n"

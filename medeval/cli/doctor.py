@@ -114,6 +114,8 @@ def _base(settings: "Settings") -> Check:
     from medeval.adapters.fingerprint import base_fingerprint
     from medeval.errors import MedevalError
 
+    if settings.served:
+        return Check("base", True, f"{settings.base}: 服务器 / server")
     kind = "演示模型 / demo model" if settings.is_demo else "基础模型 / base model"
     folder = Path(settings.base).expanduser()
     if not folder.is_dir() and settings.base.count("/") == 1 and not settings.base.startswith((".", "/", "~")):
@@ -127,6 +129,10 @@ def _base(settings: "Settings") -> Check:
 def _adapters(settings: "Settings", gate: bool) -> Iterator[Check]:
     from medeval.adapters.catalogue import find_problems, find_variants
 
+    if settings.served:
+        if gate:
+            yield from _gate(settings)
+        return
     names = [name for name, variant in find_variants(settings.adapters).items() if variant.stack]
     detail = f"{settings.adapters}: {', '.join(names) or '无 / none'}"
     yield Check("adapters", bool(names), detail, "--adapters DIR", needed=False)
@@ -151,7 +157,8 @@ def _gate(settings: "Settings") -> Iterator[Check]:
     finally:
         services.close()
     for item in receipt.variants:
-        detail = f"{item.tensors_matched}/{item.tensors_expected} tensors, {item.mode}"
+        served = f"{item.mode}, {item.model}"
+        detail = served if item.model else f"{item.tensors_matched}/{item.tensors_expected} tensors, {item.mode}"
         yield Check(f"gate {item.variant}", True, detail)
     for name, faults in receipt.refused.items():
         yield Check(f"gate {name}", False, "; ".join(faults), "medeval adapters check", needed=False)

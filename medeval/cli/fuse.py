@@ -49,7 +49,7 @@ def fuse(
     as_json: Json = False,
 ) -> None:
     """融合、在新进程中核对、可部署 / fuse a variant, prove it in a fresh process, deploy it."""
-    from medeval.services.fusing import FuseOrder
+    from medeval.services.fusing import FuseOrder, remember
 
     if dtype not in ("auto", "float16", "bfloat16", "float32"):
         raise UsageError("--dtype 只能是 auto、float16、bfloat16、float32 / unknown precision")
@@ -60,6 +60,7 @@ def fuse(
         lmstudio_home=str(lmstudio_home or ""), publisher=publisher, name=name,
     )  # fmt: skip
     fused = _fuse(settings, order)
+    remember(settings, fused.outcome.path)
     if as_json:
         print_json(fused.document())
     else:

@@ -60,6 +60,7 @@ def check_cases(
         for problem in book.problems:
             typer.echo(problem)
         suites = ", ".join(f"{name} {count}" for name, count in book.suites().items())
-        note(f"{len(book.cases)} 个病例可用（{suites}），{len(book.problems)} 处有误 / cases usable, problems listed")
+        named = f"（{suites}）" if suites else ""
+        note(f"{len(book.cases)} 个病例可用{named}，{len(book.problems)} 处有误 / cases usable, problems listed")
     if book.problems:
         raise typer.Exit(1)

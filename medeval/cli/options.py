@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from medeval.services import Services
     from medeval.settings import Settings
 
-Base = Annotated[str | None, typer.Option("--base", metavar="PATH_OR_REPO", help="基础模型 / base model")]
+Base = Annotated[
+    str | None, typer.Option("--base", metavar="PATH|REPO|URL", help="基础模型，或服务器地址 / base model, or a server")
+]
+ServerModels = Annotated[
+    str | None,
+    typer.Option("--server-models", metavar="base=ID,v1=ID", help="各版本是哪个模型 / which of its models is which"),
+]
 Adapters = Annotated[Path | None, typer.Option("--adapters", metavar="DIR", help="适配器文件夹 / folder of adapters")]
 EngineOption = Annotated[
     str | None, typer.Option("--engine", metavar="auto|torch|mlx|server|recorded", help="引擎 / engine")
@@ -64,6 +70,8 @@ def opened(recorded: Path | None = None, **given: Any) -> Iterator["Services"]:
         from medeval.engines.recorded import RecordedEngine
 
         engine = RecordedEngine(recorded)
+    elif settings.served:
+        _warn_of_server(settings)
     elif settings.is_demo:
         note("演示模型：展示流程的小模型，不代表真实医学能力 / demo model: shows the workflow only")
     services = Services(settings, engine)
@@ -71,6 +79,14 @@ def opened(recorded: Path | None = None, **given: Any) -> Iterator["Services"]:
         yield services
     finally:
         services.close()
+
+
+def _warn_of_server(settings: "Settings") -> None:
+    from medeval.engines.server.address import parse_address
+
+    warning = parse_address(settings.base).warning
+    if warning:
+        note(warning)
 
 
 @contextlib.contextmanager

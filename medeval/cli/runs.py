@@ -19,6 +19,7 @@ from medeval.cli.options import (
     Lang,
     Profile,
     Recorded,
+    ServerModels,
     clean_stdout,
     make_settings,
     note,
@@ -58,6 +59,7 @@ def run(
     adapters: Adapters = None,
     engine: EngineOption = None,
     recorded: Recorded = None,
+    server_models: ServerModels = None,
     lang: Lang = None,
 ) -> None:
     """评测一个测试集，随时可中断续跑 / evaluate a suite; can be stopped and resumed at any time."""
@@ -65,7 +67,7 @@ def run(
 
     if out is not None and out.exists() and not out.is_dir():
         raise UsageError(f"{out} 不是文件夹 / --out must be a folder")
-    given = {"base": base, "adapters": adapters, "engine": engine, "lang": lang}
+    given = {"base": base, "adapters": adapters, "engine": engine, "server_models": server_models, "lang": lang}
     if rescore is not None:
         if resume is not None:
             raise UsageError("--rescore 与 --resume 不能同时使用 / use --rescore or --resume, not both")
@@ -171,7 +173,7 @@ def _stoppable() -> Iterator[threading.Event]:
 
 
 def _conclude(finished: "RunRecord", given: dict[str, Any]) -> None:
-    options = [f"--{name}={value}" for name, value in given.items() if value is not None]
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value is not None]
     again = shlex.join(["medeval", "run", "--resume", finished.id, *options])
     if finished.missing > finished.failed:
         left = finished.missing

@@ -43,6 +43,8 @@ def score(
             out.flush()
             total += 1
             bad += "error" in result
+    if not total:
+        note("没有一行可以评分 / there was no line to score")
     if bad:
         note(f"{total} 行中有 {bad} 行未能评分，见输出的 error / {bad} of {total} lines could not be scored, see error")
         raise typer.Exit(1)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from medeval.cli.options import Adapters, Base, EngineOption, Lang, make_settings
+from medeval.cli.options import Adapters, Base, EngineOption, Lang, ServerModels, make_settings
 
 
 def register(app: typer.Typer) -> None:
@@ -19,9 +19,12 @@ def ui(
     base: Base = None,
     adapters: Adapters = None,
     engine: EngineOption = None,
+    server_models: ServerModels = None,
     lang: Lang = None,
 ) -> None:
     """启动网页 / start the pages."""
-    settings = make_settings(host=host, port=port, base=base, adapters=adapters, engine=engine, lang=lang)
+    settings = make_settings(
+        host=host, port=port, base=base, adapters=adapters, engine=engine, server_models=server_models, lang=lang
+    )
     # the other face, named as text: nothing of the command line depends on the pages
     import_module("medeval.ui.server").serve(settings)

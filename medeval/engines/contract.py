@@ -67,6 +67,8 @@ class Answer:
     first_token_seconds: float = 0.0
     origin: str = ""
     """Run that got this answer, where it was taken over from there instead of being asked again."""
+    tokens_estimated: bool = False
+    """Whether `tokens` only counts the pieces that were streamed, as from a server that tells no count."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,8 @@ class Loaded:
     """What the gate found for one variant: the truth badge of its column."""
 
     variant: str
-    mode: Literal["batched", "switched", "base"]
+    mode: Literal["batched", "switched", "base", "served"]
+    """`served`: a server answers by it, and what weights it holds there is not known here."""
     tensors_matched: int
     tensors_expected: int
     rank: int = 0
@@ -114,6 +117,8 @@ class Loaded:
     """Of the last adapter of the stack."""
     stack_sha256: tuple[str, ...] = ()
     """Of every adapter of the stack, in order."""
+    model: str = ""
+    """Id by which a server is asked for it."""
 
 
 @dataclass(frozen=True)

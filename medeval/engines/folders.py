@@ -22,6 +22,11 @@ def find_folder(base: BaseRef) -> Path:
     Raises:
         EngineError: neither a folder nor a repo that can be had, or it holds no model.
     """
+    if base.path.lower().startswith(("http://", "https://")):
+        raise EngineError(
+            "服务器的模型没有本地权重：训练、融合、检验适配器和测速需要本地的基础模型（--base 文件夹）"
+            " / a server gives no weights: training, fusing, checking adapters and bench need a local base (--base DIR)"
+        )
     path = Path(base.path).expanduser()
     folder = path if path.is_dir() else _download(base)
     if not (folder / "config.json").is_file():

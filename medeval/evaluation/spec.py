@@ -99,8 +99,8 @@ def _differences(spec: RunSpec, receipt: Receipt) -> Iterator[str]:
         yield f"基础模型不同 / another base: {receipt.base}, was {before.base}"
     if receipt.template_sha256 != before.template_sha256:
         yield "对话模板不同 / another chat template"
-    then = {item.variant: item.sha256 for item in before.variants}
-    now = {item.variant: item.sha256 for item in receipt.variants}
+    then = {item.variant: (item.sha256, item.model) for item in before.variants}
+    now = {item.variant: (item.sha256, item.model) for item in receipt.variants}
     for name in spec.variants:
         if name in then and name not in now:
             yield f"缺少版本 {name} / variant {name} is missing"
@@ -115,7 +115,7 @@ def _stack_changed(before: Receipt, now: Receipt, name: str) -> bool:
 
 
 def _notes(spec: RunSpec, receipt: Receipt) -> Iterator[str]:
-    for name in ("engine", "device", "dtype"):
+    for name in ("engine", "device", "dtype", *(["base"] if receipt.engine == "server" else [])):
         before, now = getattr(spec.receipt, name), getattr(receipt, name)
         if before != now:
             yield f"{name}: {before} → {now}"

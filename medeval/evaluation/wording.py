@@ -88,6 +88,11 @@ WORDS: dict[str, tuple[str, str]] = {
         "Verdicts hold for these cases only; “tied” is not “equal”: these cases cannot tell.",
     ),
     "receipt": ("凭据：加载了什么", "Receipt: what was loaded"),
+    "models": ("服务器上的模型", "Models of the server"),
+    "unknown": (
+        "精度、设备和权重未知，是否同一基础模型无法核对",
+        "precision, device and weights unknown; whether they share one base cannot be checked",
+    ),
     "rank": ("秩", "rank"),
     "tensors": ("张量", "tensors"),
     "mode": ("方式", "mode"),
@@ -163,7 +168,7 @@ def facts(run: RunRecord, lang: Lang) -> list[tuple[str, str]]:
         ("suite", f"{spec.suite} ({len(spec.cases)} {word('cases', lang)})"),
         ("variants", ", ".join(spec.variants)),
         ("base", f"{base_name(spec.base)} {receipt.base_fingerprint[:19]}".strip()),
-        ("engine", f"{receipt.engine}, {receipt.dtype}, {receipt.device}"),
+        ("engine", ", ".join(filter(None, (receipt.engine, receipt.dtype, receipt.device)))),
         ("decoding", f"{how}, max_tokens {decoding.max_tokens}, seed {decoding.seed}"),
         ("repeats", str(spec.repeats)),
         ("begun", run.created),
@@ -171,6 +176,9 @@ def facts(run: RunRecord, lang: Lang) -> list[tuple[str, str]]:
         ("status", f"{word(run.status, lang)}: {counts}"),
         ("code", f"medeval {spec.packages.get('medeval', '')} {short}".strip()),
     ]
+    if receipt.engine == "server":
+        models = ", ".join(f"{item.variant} = {item.model}" for item in receipt.variants)
+        lines.insert(4, ("models", f"{models} ({word('unknown', lang)})"))
     if spec.demo:
         lines.insert(3, ("note", word("demo", lang)))
     if spec.rescored_from:

@@ -82,8 +82,8 @@ class Adapters:
         Args:
             receipt: what the loaded model says, where one is loaded.
         """
-        if receipt is not None and receipt.engine == "recorded":
-            receipt = None  # recorded answers name variants of their own
+        if receipt is not None and receipt.engine in ("recorded", "server"):
+            receipt = None  # recorded answers and servers name variants of their own
         adapters, problems = find_adapters(self.settings.adapters)
         variants, lineage = make_variants(adapters)
         rows = [self._row(adapter, variants.get(adapter.name), lineage, receipt) for adapter in adapters]
@@ -192,6 +192,8 @@ class Adapters:
         """
         from medeval.fusion.serve import gguf_line, serve_commands
 
+        if self.settings.served:
+            return []  # the base is served already, and is no file that a command could name
         adapters, _ = find_adapters(self.settings.adapters)
         variants, _ = make_variants(adapters)
         if name not in variants:

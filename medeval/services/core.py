@@ -11,7 +11,7 @@ from threading import Event as Cancel
 from typing import TYPE_CHECKING
 
 from medeval.adapters.catalogue import find_variants
-from medeval.adapters.variant import Variant
+from medeval.adapters.variant import BASE_NAME, Variant
 from medeval.cases.images import Intake, intake
 from medeval.cases.load import CaseBook, load_cases
 from medeval.cases.schema import Case, Turn
@@ -31,6 +31,7 @@ from medeval.services.resident import Resident
 from medeval.settings import Settings
 
 if TYPE_CHECKING:
+    from medeval.engines.server.address import Address
     from medeval.evaluation.records import RunRecord
     from medeval.evaluation.run import Progress
     from medeval.metrics.composite import ScoreSheet
@@ -59,6 +60,8 @@ class Services:
 
     def __init__(self, settings: Settings, engine: Engine | None = None) -> None:
         self.settings = settings
+        if self.server is not None:
+            self._served_names()  # what is wrong with the names is said now, as is what is wrong with the address
         self._resident = Resident(settings, engine)
 
     @cached_property
@@ -93,17 +96,40 @@ class Services:
         return Reviewing(self)
 
     def variants(self) -> dict[str, Variant]:
-        """Every variant of the adapter folder, base first; of recorded answers those that the file names."""
+        """Every variant of the adapter folder, base first; of recorded answers those that the file names.
+
+        Of a server those that the settings name, else what it offers once it has been asked; nothing is sent here.
+        """
         if self.settings.engine == "recorded":
             return {item.variant: Variant(item.variant) for item in self.receipt().variants}
+        if self.settings.served:
+            found = self.opened()
+            names = self._served_names() or ([item.variant for item in found.variants] if found else [BASE_NAME])
+            return {name: Variant(name) for name in names}
         return find_variants(self.settings.adapters)
+
+    @cached_property
+    def server(self) -> "Address | None":
+        """Where questions and images are sent; None where the model is on this machine and nothing is sent."""
+        if not self.settings.served:
+            return None
+        from medeval.engines.server.address import parse_address
+
+        return parse_address(self.settings.base)
+
+    def _served_names(self) -> list[str]:
+        from medeval.engines.server.address import parse_models
+
+        return list(parse_models(self.settings.server_models))
 
     def pick_variants(self, names: Sequence[str]) -> list[Variant]:
         """The named variants in their usual order; `all` stands for every one.
 
         Raises:
-            UsageError: an unknown name, with the known ones.
+            UsageError: an unknown name, with the known ones. EngineError: a server that should name them is not there.
         """
+        if self.settings.served:
+            self.receipt()
         known = self.variants()
         wanted = list(known) if list(names) in ([], ["all"]) else list(names)
         unknown = [name for name in wanted if name not in known]
@@ -114,6 +140,10 @@ class Services:
     def receipt(self) -> Receipt:
         """Opens the engine with all variants if it is not open yet, and says what was loaded."""
         return self._resident.receipt()
+
+    def opened(self) -> Receipt | None:
+        """What is loaded now; None where nothing is. Never waits for a load."""
+        return self._resident.opened()
 
     @property
     def engine(self) -> Engine:

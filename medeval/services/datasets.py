@@ -15,7 +15,7 @@ from uuid import uuid4
 from medeval import __version__
 from medeval.cases.load import load_cases
 from medeval.cases.schema import Case
-from medeval.errors import MedevalError, UsageError
+from medeval.errors import EngineError, MedevalError, UsageError
 from medeval.settings import Settings
 from medeval.training.config import DEMO_DATA, TrainConfig
 from medeval.training.data import DataSet, read_data
@@ -138,6 +138,8 @@ def check(settings: Settings, data: str, options: CheckOptions, told: Told = lam
 
 def _base_folder(settings: Settings, base: str) -> Path:
     """A base that is here already; a check downloads nothing."""
+    if not base and settings.served:
+        raise EngineError("基础模型在服务器上 / the base is on a server")
     name = base or settings.base
     path = Path(name).expanduser()
     if path.is_dir():

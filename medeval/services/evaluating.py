@@ -213,6 +213,8 @@ def make_room(services: "Services") -> bool:
     Returns:
         Whether it was closed; the next question of the Compare page loads it again.
     """
+    if services.settings.served:
+        return False  # the weights are the server's
     need = ROOM * _weight_bytes(services.settings.base)
     if need <= _free_bytes():
         return False

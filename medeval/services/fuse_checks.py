@@ -45,7 +45,7 @@ def check_order(settings: Settings, order: "FuseOrder") -> None:
             f"没有找到 LM Studio（{place.models}）：请填写它的文件夹，或取消部署"
             " / LM Studio was not found: give its folder, or untick deploying"
         )
-    out = Path(order.out) if order.out else default_out(settings, order)
+    out = Path(order.model or order.out) if order.model or order.out else default_out(settings, order)
     target = place.models / safe_name(order.publisher) / safe_name(order.name or out.name)
     if target.exists() and not order.replace:
         raise UsageError(

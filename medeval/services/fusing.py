@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from medeval.store.jobs import Job
 
 EMIT_SECONDS = 0.5
+_ELSEWHERE = Path("fused") / "elsewhere.txt"
 Tell = Callable[[int, int, str, str], None]
 
 
@@ -44,6 +45,8 @@ class FuseOrder:
     lmstudio_home: str = ""
     publisher: str = "medeval"
     name: str = ""
+    model: str = ""
+    """A fused folder that passed its proof: it is deployed as it is, nothing is fused."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +62,16 @@ class Fused:
         out = self.outcome
         return {
             "ok": out.ok, "path": str(out.path), "backup": str(out.backup) if out.backup else None,
-            "report": out.report,
-            "deployed": None if self.deployed is None else {
-                "path": str(self.deployed.path), "files": self.deployed.files, "bytes": self.deployed.bytes,
-                "backup": str(self.deployed.backup) if self.deployed.backup else None,
-            },
-            "smoke": None if self.smoke is None else asdict(self.smoke),
+            "report": out.report, **_deployed(self.deployed, self.smoke),
         }  # fmt: skip
+
+
+def _deployed(deployed: "Deployed | None", smoke: "Smoke | None") -> dict[str, Any]:
+    told = None if deployed is None else {
+        "path": str(deployed.path), "files": deployed.files, "bytes": deployed.bytes,
+        "backup": str(deployed.backup) if deployed.backup else None,
+    }  # fmt: skip
+    return {"deployed": told, "smoke": None if smoke is None else asdict(smoke)}
 
 
 @dataclass(frozen=True)
@@ -120,6 +126,10 @@ def begin(services: "Services", order: FuseOrder) -> "Job":
     Raises:
         UsageError: no such variant, nothing to fuse, or the target exists.
     """
+    if services.settings.served:
+        base_folder(services.settings)  # says at once that fusing needs local weights
+    if order.model:
+        return services.jobs.add("fuse", f"{Path(order.model).name} → LM Studio", asdict(order))
     _variant(services.settings, order.variant)
     out = Path(order.out).expanduser() if order.out else default_out(services.settings, order)
     if out.exists() and not order.replace:
@@ -195,6 +205,12 @@ def work(folder: JobFolder, settings: Settings) -> None:
 
     order = order_from(folder.config)
     emitter = _Emitter(folder)
+    if order.model:
+        emitter.show(0, 100, "正在复制到 LM Studio 并逐字节读回", "copying into LM Studio and reading every byte back")
+        report = report_of(Path(order.model))
+        told = _deployed(*deploy_fused(Path(order.model), order))
+        folder.emit("result", ok=True, path=order.model, backup=None, report=report, **told)
+        return
     try:
         fused = fuse_variant(settings, order, emitter.show, folder.stop_requested)
     except Stopped:
@@ -231,14 +247,30 @@ class _Emitter:
         self._folder.emit("progress", done=percent, total=100, unit="%", note={"zh": zh, "en": en})
 
 
+def report_of(model: Path) -> dict[str, Any]:
+    """The report of a fused model; empty where it has none that can be read."""
+    from medeval.fusion.report import JSON
+
+    try:
+        report = json.loads((model / JSON).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return report if isinstance(report, dict) and "rows" in report else {}
+
+
+def remember(settings: Settings, model: Path) -> None:
+    """Notes a model that was fused outside of medeval's own folder, so that the pages list it too."""
+    noted = settings.prepare_home() / _ELSEWHERE
+    noted.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with noted.open("a", encoding="utf-8") as file:
+        file.write(f"{model.absolute()}\n")
+
+
 def past_reports(settings: Settings) -> list[dict[str, Any]]:
-    """The reports of models in medeval's own folder, newest first, failed ones included; `path` is added."""
-    found = []
-    for file in (settings.home / "fused").glob("*/fuse_report.json"):
-        try:
-            report = json.loads(file.read_text("utf-8"))
-        except (OSError, ValueError):
-            continue
-        if isinstance(report, dict) and "rows" in report:
-            found.append({**report, "path": str(file.parent)})
+    """The reports of models in medeval's own folder and of those remembered, newest first; `path` is added."""
+    own = [file.parent for file in (settings.home / "fused").glob("*/fuse_report.json")]
+    noted = settings.home / _ELSEWHERE
+    elsewhere = [Path(line) for line in noted.read_text("utf-8").splitlines()] if noted.is_file() else []
+    found = [{**report, "path": str(model)} for model in dict.fromkeys([*own, *elsewhere])
+             if (report := report_of(model))]  # fmt: skip
     return sorted(found, key=lambda r: str(r.get("created")), reverse=True)

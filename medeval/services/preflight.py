@@ -75,6 +75,9 @@ def _found(settings: Settings, config: TrainConfig) -> Iterator[tuple[Row, Any]]
 
 def _base(settings: Settings, config: TrainConfig) -> tuple[Path | None, Row]:
     wanted = config.base or settings.base
+    if wanted == settings.base and settings.served:
+        zh = "基础模型在服务器上，训练需要本地的权重：请设置 base=文件夹"
+        return None, Row("base", "failed", zh, "the base is on a server and training needs local weights: set base=DIR")
     try:
         # a repo id that is not here is not fetched by a check
         folder = find_folder(BaseRef(wanted, offline=True))

@@ -24,15 +24,22 @@ class Resident:
         """Opens the engine with all variants if it is not open yet, and says what was loaded."""
         with self._lock:
             if self._receipt is None:
-                engine = self._engine or make_engine(self._settings.engine)
+                engine = self._engine or make_engine(self._settings.engine, self._settings)
                 base = BaseRef(self._settings.base, offline=self._settings.offline)
-                # recorded answers name their own variants, adapters on disk have no part in them
-                recorded = self._settings.engine == "recorded"
                 self._loaded_from = adapters_on_disk(self._settings.adapters)
-                variants = [] if recorded else list(find_variants(self._settings.adapters).values())
+                variants = list(find_variants(self._settings.adapters).values()) if self._from_disk else []
                 self._receipt = engine.open(base, variants)
                 self._engine = engine
             return self._receipt
+
+    @property
+    def _from_disk(self) -> bool:
+        """Whether variants are adapters on disk: recorded answers and servers name their own."""
+        return self._settings.engine != "recorded" and not self._settings.served
+
+    def opened(self) -> Receipt | None:
+        """What is loaded now; None where nothing is. Never waits for a load."""
+        return self._receipt
 
     def engine(self) -> Engine:
         """The opened engine."""
@@ -60,7 +67,7 @@ class Resident:
         """
         with self._lock:
             same = self._loaded_from == adapters_on_disk(self._settings.adapters)
-            if self._receipt is None or same or self._users or self._settings.engine == "recorded":
+            if self._receipt is None or same or self._users or not self._from_disk:
                 return False
             self._receipt = None
         self.receipt()

@@ -75,6 +75,9 @@ def check_data(data: DataSet, plan: CheckPlan) -> DataReport:
     """Checks everything and reports every fault, in the order of files and lines."""
     samples = [sample for part in data.splits.values() for sample in part]
     problems = list(data.problems)
+    if not samples:
+        text = "没有可训练的样本 / there is no sample to train on"
+        problems.append(Problem(Path(data.source).name, 0, "no_samples", text))
     problems += duplicate_problems(samples)
     problems += split_problems(data)
     problems += identifier_problems(samples)
@@ -176,9 +179,9 @@ def identifier_problems(samples: Iterable[Sample]) -> list[Problem]:
 
 def _answer_problems(samples: Iterable[Sample]) -> list[Problem]:
     return [
-        _problem(sample, "short_answer", f"答案很短 / the answer is very short: {sample.answer}", warning=True)
+        _problem(sample, "short_answer", f"答案只有 {n} 个字 / the answer has only {n} characters", warning=True)
         for sample in samples
-        if len(plain(sample.answer)) < _SHORT_ANSWER
+        if (n := len(plain(sample.answer))) < _SHORT_ANSWER
     ]
 
 

@@ -60,7 +60,7 @@ def preset_names() -> tuple[str, ...]:
 
 def preset_for(name: str, demo: bool) -> str:
     """The form of preset `name` that fits the base: on the demo model `v3` means `v3-demo`."""
-    return name + DEMO_SUFFIX if demo and not name.endswith(DEMO_SUFFIX) else name
+    return name + DEMO_SUFFIX if demo and name + DEMO_SUFFIX in preset_names() else name
 
 
 @cache

@@ -17,7 +17,10 @@ def about_html(desk: Desk, lang: Lang) -> str:
     parts = [_section("about_what", _paragraph(say("about_text", lang)), lang)]
     if settings.is_demo:
         parts.append(_paragraph(say("demo_note", lang)))
+    server = desk.services.server
     privacy = say("about_privacy_text", lang, home=settings.home)
+    if server is not None and not server.loopback:
+        privacy = say("about_privacy_server", lang, home=settings.home, host=server.host)
     parts.append(_section("about_privacy", _paragraph(privacy), lang))
     parts.append(_section("about_variants", _variants(desk, lang), lang))
     parts.append(_section("about_metrics", _metrics(lang), lang))
@@ -62,10 +65,11 @@ def _rule(function: object) -> str:
 
 
 def _variants(desk: Desk, lang: Lang) -> str:
-    items = []
+    items, receipt = [], desk.loading().receipt
+    models = {item.variant: item.model for item in receipt.variants} if receipt else {}
     for name, variant in desk.services.variants().items():
         note = variant.stack[-1].note.get(lang, "") if variant.stack else ""
-        stack = " + ".join(["base", *(adapter.name for adapter in variant.stack)])
+        stack = models.get(name) or " + ".join(["base", *(adapter.name for adapter in variant.stack)])
         title = escape(variant.title(lang))
         items.append(f"<li><b>{title}</b> <code>{escape(name)} = {escape(stack)}</code> {escape(note)}</li>")
-    return f"<ul>{''.join(items)}</ul>{receipt_html(desk.loading().receipt, None, Look(lang))}"
+    return f"<ul>{''.join(items)}</ul>{receipt_html(receipt, None, Look(lang))}"

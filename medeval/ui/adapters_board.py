@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shlex
 from collections.abc import Mapping, Sequence
@@ -11,16 +12,19 @@ from typing import Any
 
 from medeval.adapters.variant import Adapter
 from medeval.errors import MedevalError, UsageError
+from medeval.fusion.report import HTML
 from medeval.fusion.report import JSON as REPORT
 from medeval.services import Services
 from medeval.services.adapters import Adapters
 from medeval.services.evaluating import make_room
 from medeval.services.fuse_checks import check_order
-from medeval.services.fusing import FuseOrder, Width, begin, default_out, order_from, widths
+from medeval.services.fusing import FuseOrder, Width, begin, default_out, order_from, past_reports, widths
 from medeval.settings import Settings
 from medeval.store.jobs import Job
 from medeval.ui.text import Lang
 
+MODEL = "model-"
+"""How ids of models begin that no job here made."""
 _SPACE_MARGIN = 1.05
 _PROOF_BYTES = 200_000_000
 
@@ -56,7 +60,10 @@ class Board:
         return self.services.settings.model_copy(update={"offline": True})
 
     def works(self) -> list[FuseWork]:
-        """Every fuse job in the queue's order, then newest first; only those with news are read again."""
+        """Every fuse job in the queue's order, then newest first, then models that no job here made.
+
+        Only jobs with news are read again.
+        """
         found = []
         for job in self.services.jobs.list():
             if job.kind == "fuse":
@@ -64,7 +71,24 @@ class Board:
                     found.append(self._work(job))
                 except (MedevalError, OSError, TypeError):
                     continue  # its folder is being written or was damaged: the others are shown
-        return found
+        return [*found, *self._models({str(work.result["path"]) for work in found if work.result is not None})]
+
+    def _models(self, known: set[str]) -> list[FuseWork]:
+        """Models fused by the command line, and those whose job was deleted, as far as they still lie there."""
+        return [model_work(report) for report in past_reports(self.services.settings) if report["path"] not in known]
+
+    def find(self, job_id: str) -> FuseWork:
+        """A job or a model by its id.
+
+        Raises:
+            UsageError: neither is there.
+        """
+        if job_id.startswith(MODEL):
+            found = next((work for work in self._models(set()) if work.job.id == job_id), None)
+            if found is None:
+                raise UsageError("这个融合模型已不在原处 / this fused model is no longer where it was")
+            return found
+        return self._work(self.services.jobs.get(job_id))
 
     def _work(self, job: Job) -> FuseWork:
         events = job.folder / "events.jsonl"
@@ -96,7 +120,7 @@ class Board:
         """
         check_order(self.services.settings, order)
         job = begin(self.services, order)
-        closed = make_room(self.services)
+        closed = not order.model and make_room(self.services)
         self.services.jobs.start()
         return job.id, closed
 
@@ -115,15 +139,49 @@ class Board:
         Raises:
             UsageError: the job has no model, or the name is taken. EngineError: it is no fused form of this base.
         """
-        work = self._work(self.services.jobs.get(job_id))
+        return self.adapters.as_column(self._model(self.find(job_id)), name)
+
+    def deploy(self, job_id: str, home: str) -> str:
+        """Puts the deploying of a job's proven model into the queue; `home` empty finds LM Studio by itself.
+
+        Raises:
+            UsageError: the job has no model, LM Studio is not there, or has a model of that name.
+        """
+        work = self.find(job_id)
+        model = str(self._model(work))
+        order = FuseOrder(work.order.variant, bits=work.order.bits, lmstudio=True, lmstudio_home=home, model=model)
+        return self.begin(order)[0]
+
+    def report(self, job_id: str) -> Path | None:
+        """The report beside a job's model; None where there is none."""
+        try:
+            result = self.find(job_id).result
+        except (MedevalError, OSError):
+            return None
+        file = Path(str(result["path"])) / HTML if result is not None else None
+        return file if file is not None and file.is_file() else None
+
+    @staticmethod
+    def _model(work: FuseWork) -> Path:
         if work.result is None or not work.result.get("ok"):
             raise UsageError("这个任务没有可用的模型 / this job made no usable model")
-        return self.adapters.as_column(Path(str(work.result["path"])), name)
+        return Path(str(work.result["path"]))
 
     def delete(self, job_id: str) -> None:
         """Removes a job's record; the model stays."""
         self.services.jobs.delete(job_id)
         self._read.pop(job_id, None)
+
+
+def model_work(report: Mapping[str, Any]) -> FuseWork:
+    """A fused model that has no job here, shown like one that is done."""
+    path = Path(str(report["path"]))
+    name = MODEL + hashlib.sha256(str(path).encode()).hexdigest()[:16]
+    bits = int(report.get("bits", 16))
+    order = FuseOrder(str(report.get("variant", "")), str(path), bits)
+    title = f"{order.variant} → {path.name} ({bits} bit)"
+    job = Job(name, "fuse", title, "done" if report.get("ok") else "failed", path, str(report.get("created", "")))
+    return FuseWork(job, order, 1.0, result={"ok": bool(report.get("ok")), "path": str(path), "report": report})
 
 
 def left_by(work: FuseWork) -> Mapping[str, Any] | None:

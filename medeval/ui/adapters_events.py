@@ -82,7 +82,8 @@ class AdapterEvents:
         base = self.board.adapters.base()
         folder = str(settings.adapters)
         name = Path(settings.base).name if Path(settings.base).is_dir() else settings.base
-        head = Head(name, settings.is_demo, folder, base.fingerprint if base else "", loading.receipt, busy)
+        fingerprint = base.fingerprint if base else ""
+        head = Head(name, settings.is_demo, folder, fingerprint, loading.receipt, busy, settings.served)
         served = any(row.usable and row.name == opened.adapter for row in rows)
         commands = commands_of(self.board, opened.adapter) if served else []
         table = table_html(rows, opened.adapter, commands, folder, lang)

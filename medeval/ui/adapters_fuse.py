@@ -141,6 +141,10 @@ class FuseEvents:
             return replace(opened, job=job_id)
         elif what == "delete":
             told(lambda: self.board.delete(job_id), lang)
+        elif what == "deploy":
+            home = str(data.get("value", "")).strip()
+            begun = await asyncio.to_thread(told, lambda: self.board.deploy(job_id, home), lang)
+            return opened if begun is None else replace(opened, job=begun)
         elif what == "column":
             name = str(data.get("value", ""))
             made = await asyncio.to_thread(told, lambda: self.board.column(job_id, name), lang)

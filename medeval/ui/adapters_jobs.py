@@ -7,10 +7,10 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from medeval.fusion.report import COLUMNS, HTML, table_rows
+from medeval.fusion.report import COLUMNS, table_rows
 from medeval.fusion.serve import Command
 from medeval.store.jobs import JobState
-from medeval.ui.adapters_board import FuseWork
+from medeval.ui.adapters_board import MODEL, FuseWork
 from medeval.ui.adapters_view import commands_html, line_html
 from medeval.ui.text import Lang, say
 from medeval.ui.words import half
@@ -102,6 +102,8 @@ def step_html(work: FuseWork, lang: Lang) -> str:
 
 def _doing(work: FuseWork, lang: Lang) -> str:
     state, offered = work.job.state, []
+    if work.job.id.startswith(MODEL):
+        return ""  # no record of ours: the model is the user's to keep or remove
     if state in ("queued", "running"):
         offered.append(_button(work, "stop", say("ad_stop", lang)))
     if state in ("stopped", "failed", "interrupted"):
@@ -130,7 +132,9 @@ def result_html(work: FuseWork, commands: Sequence[Command], lang: Lang) -> str:
         f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in _places(result, report, lang) if value
     )
     following = _next(work, path, commands, lang) if result["ok"] else ""
-    inner = f'{verdict}{parity_html(report, lang)}<dl class="me-facts">{facts}</dl>{following}'
+    link = f'<a href="fused/{escape(work.job.id, quote=True)}.html" download>{escape(say("ad_report", lang))}</a>'
+    links = f'<div class="me-exports">{link}</div>'
+    inner = f'{verdict}{parity_html(report, lang)}{links}<dl class="me-facts">{facts}</dl>{following}'
     return f'<div class="me-ad-result">{inner}</div>'
 
 
@@ -159,7 +163,6 @@ def _places(result: Mapping[str, Any], report: Mapping[str, Any], lang: Lang) ->
     written, deployed = report["written"], result.get("deployed")
     facts = [
         (say("ad_model", lang), str(result["path"])),
-        (say("ad_report", lang), str(Path(str(result["path"])) / HTML)),
         (say("ad_tensors", lang), say(
             "ad_tensors_text", lang, before=written["tensors_before"], after=written["tensors_after"],
             vision_before=written["vision_before"], vision_after=written["vision_after"], changed=written["changed"],
@@ -191,11 +194,21 @@ def _next(work: FuseWork, path: str, commands: Sequence[Command], lang: Lang) ->
         f' aria-label="{label}"><button type="button" data-do="column" data-job="{work.job.id}" data-tip="{tip}">'
         f"{escape(say('ad_column', lang))}</button></span>"
     )
+    deploy = "" if work.result and work.result.get("deployed") else _deploy(work, lang)
     # MLX's quantised form is read by MLX alone
     engine = ["--engine", "mlx"] if work.order.bits < 16 else []
     opening = line_html(join(["medeval", "ui", "--base", path, *engine]), lang)
     return (
-        f'<h4>{escape(say("ad_next", lang))}</h4><div class="me-ad-do">{column}</div>'
+        f'<h4>{escape(say("ad_next", lang))}</h4><div class="me-ad-do">{column}{deploy}</div>'
         f'<dl class="me-facts"><dt>{escape(say("ad_open_base", lang))}</dt><dd>{opening}</dd></dl>'
         f"{commands_html([c for c in commands if c.what != 'adapter'], lang)}"
+    )
+
+
+def _deploy(work: FuseWork, lang: Lang) -> str:
+    label, hint = escape(say("ad_lm_home", lang)), escape(say("ad_lm_home_hint", lang), quote=True)
+    return (
+        f'<span class="me-ad-form" data-form><input type="text" data-field="value" placeholder="{hint}"'
+        f' aria-label="{label}"><button type="button" data-do="deploy" data-job="{work.job.id}">'
+        f"{escape(say('ad_deploy_now', lang))}</button></span>"
     )

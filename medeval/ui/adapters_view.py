@@ -15,6 +15,7 @@ from medeval.ui.text import Lang, say
 from medeval.ui.words import CHINESE, half
 
 NONE = "–"
+_MANY = 4
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Head:
     fingerprint: str
     receipt: Receipt | None
     busy: bool = False
+    served: bool = False
+    """Whether a server holds the base."""
 
 
 def head_html(head: Head, lang: Lang) -> str:
@@ -44,10 +47,12 @@ def head_html(head: Head, lang: Lang) -> str:
     if head.fingerprint:
         facts.append(f"{say('ad_print', lang)} {head.fingerprint.removeprefix('sha256:')[:12]}")
     if head.receipt is not None:
-        facts.append(f"{head.receipt.engine} · {head.receipt.device} · {head.receipt.dtype}")
+        known = (head.receipt.engine, head.receipt.device, head.receipt.dtype)
+        facts.append(" · ".join(filter(None, known)))
     words = escape(say("ad_checking", lang))
     busy = f'<span class="me-ad-busy"><i class="me-dot"></i>{words}</span>' if head.busy else ""
-    missing = "" if head.fingerprint else f'<p class="me-ev-note">{escape(say("ad_no_base", lang))}</p>'
+    why = escape(say("ad_served" if head.served else "ad_no_base", lang))
+    missing = "" if head.fingerprint else f'<p class="me-ev-note">{why}</p>'
     return (
         f'<div class="me-ad-head"><p><span>{escape(say("ad_base", lang))}</span> <b>{escape(head.base)}</b> {pill}'
         f" <small>{escape(' · '.join(facts))}</small>{busy}</p>"
@@ -162,9 +167,22 @@ def _change(row: Examined, lang: Lang) -> str:
 
 
 def reasons_html(problems: Sequence[str], lang: Lang) -> str:
-    """Every reason of a refusal, in the language of the page."""
-    listed = "".join(f"<li>{escape(reason_text(problem, lang))}</li>" for problem in problems)
+    """Every reason of a refusal, in the language of the page; one that holds for many tensors is said once."""
+    groups: dict[str, list[str]] = {}
+    for problem in problems:
+        said = reason_text(problem, lang)
+        place, _, reason = said.rpartition(": ")
+        groups.setdefault(reason if place else said, []).append(said)
+    listed = "".join(_reason(reason, lines, lang) for reason, lines in groups.items())
     return f'<ul class="me-ad-reasons">{listed}</ul>'
+
+
+def _reason(reason: str, lines: Sequence[str], lang: Lang) -> str:
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    if len(lines) < _MANY:
+        return items
+    title = escape(say("ad_same_reason", lang, reason=reason, n=len(lines)))
+    return f"<li><details><summary>{title}</summary><ul>{items}</ul></details></li>"
 
 
 def reason_text(problem: str, lang: Lang) -> str:

@@ -92,7 +92,8 @@ def card(column: Column, base: Column | None, look: Look) -> str:
     title = column.title.get(look.lang) or column.variant
     badge = look.badges.get(column.variant, "")
     plain = "" if badge else " me-plain"
-    mark = f'<span class="me-badge{plain}">{escape(badge or say("no_adapter", look.lang))}</span>'
+    unadapted = say("no_adapter", look.lang) if column.variant == "base" else ""
+    mark = f'<span class="me-badge{plain}">{escape(badge or unadapted)}</span>'
     named = column.variant in title.lower().split()
     code = "" if named else f'<span class="me-code">{escape(column.variant)}</span>'
     head = f"<header><h3>{escape(title)}</h3>{code}{mark}</header>"
@@ -230,7 +231,8 @@ def _foot(column: Column, look: Look) -> str:
     if answer.finish_reason == "recorded":
         parts.append(say("recorded", look.lang))
     elif answer.seconds > 0:
-        parts.append(say("tokens_s", look.lang, n=answer.tokens, speed=f"{answer.tokens / answer.seconds:.0f}"))
+        key = "tokens_s_about" if answer.tokens_estimated else "tokens_s"
+        parts.append(say(key, look.lang, n=answer.tokens, speed=f"{answer.tokens / answer.seconds:.0f}"))
     if answer.finish_reason == "cancelled":
         parts.append(say("stopped", look.lang))
     if answer.finish_reason == "length":

@@ -44,6 +44,8 @@ class CompareEvents:
         self.tab = tab
         self.wires = wires
         self.followers = Followers(desk)
+        self.asked: Any = None
+        """The event of a question being asked, once connected."""
 
     def connect(self) -> None:
         """Connects every widget; called once while the page is built."""
@@ -53,7 +55,8 @@ class CompareEvents:
         rail.images.connect(self.wires.lang, rail.variants)
         asked = [rail.box, rail.picked, rail.variants, rail.max_tokens, rail.temperature, rail.seed,
                  self.wires.lang, self.wires.memory]
-        self.then_follow(rail.ask.click(self.ask, asked, [shown, self.wires.memory], **PRIVATE))
+        self.asked = rail.ask.click(self.ask, asked, [shown, self.wires.memory, rail.chips], **PRIVATE)
+        self.then_follow(self.asked)
         follow_in = [shown, centre.follow_up, self.wires.lang, self.wires.memory]
         follow_out = [shown, centre.follow_up, self.wires.memory]
         for listen in (centre.send.click, centre.follow_up.submit):
@@ -99,15 +102,20 @@ class CompareEvents:
     def ask(
         self, box: dict[str, Any] | None, picked: str, variants: list[str], tokens: float, heat: float, seed: float,
         lang: Lang, memory: dict[str, str] | None,
-    ) -> tuple[Any, Any]:
-        """Asks all ticked variants."""
+    ) -> tuple[Any, Any, Any]:
+        """Asks all ticked variants; no case stays pressed when the question is none."""
         text, uploaded = (box or {}).get("text") or "", (box or {}).get("files") or []
         decoding = Decoding(int(tokens), float(heat), seed=int(seed or 0))
         question = Question(text, tuple(Path(f) for f in uploaded), picked, tuple(variants), decoding, lang)
         opened, problems = _told(lambda: self.desk.ask(question), lang) or ("", [])
         for problem in problems:
             gr.Warning(escape(problem))
-        return (opened, _remember(memory, opened)) if opened else (gr.skip(), gr.skip())
+        exchange = self.desk.find(opened)
+        if exchange is None:
+            return gr.skip(), gr.skip(), gr.skip()
+        free = exchange.view().rounds[-1].kind == "free"
+        chips = looks.chips_html(self.desk, lang, "") if free else gr.skip()
+        return opened, _remember(memory, opened), chips
 
     def prepare(self, box: dict[str, Any] | None) -> None:
         """Files were dropped: they are read while the question is being written."""

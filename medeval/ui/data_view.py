@@ -12,7 +12,7 @@ from medeval.training.data_check import DataReport
 from medeval.training.data_overlap import Overlap
 from medeval.training.data_prepare import Prepared
 from medeval.ui import train_plot as plot
-from medeval.ui.text import Lang, say
+from medeval.ui.text import TEXT, Lang, say
 from medeval.ui.train_csv import csv_link
 from medeval.ui.words import half
 
@@ -127,9 +127,8 @@ def problems_html(problems: Sequence[Problem], lang: Lang) -> str:
     if not problems:
         return _empty(title, say("da_no_problems", lang))
     counted = Counter(problem.kind for problem in problems)
-    words = _kinds(lang)
     chips = "".join(
-        f'<span class="me-chip me-mid">{escape(words.get(kind, kind))} <b>{n}</b></span>'
+        f'<span class="me-chip me-mid">{escape(_kind(kind, lang))} <b>{n}</b></span>'
         for kind, n in counted.most_common()
     )
     rows = "".join(
@@ -146,22 +145,9 @@ def problems_html(problems: Sequence[Problem], lang: Lang) -> str:
     )
 
 
-def _kinds(lang: Lang) -> dict[str, str]:
-    return {
-        "overlap": say("da_k_overlap", lang),
-        "identifier": say("da_k_identifier", lang),
-        "missing_image": say("da_k_missing_image", lang),
-        "broken_image": say("da_k_broken_image", lang),
-        "empty_label": say("da_k_empty_label", lang),
-        "empty_question": say("da_k_empty_question", lang),
-        "duplicate": say("da_k_duplicate", lang),
-        "too_long": say("da_k_too_long", lang),
-        "not_json": say("da_k_not_json", lang),
-        "unknown_format": say("da_k_unknown_format", lang),
-        "split_leak": say("da_k_split_leak", lang),
-        "short_answer": say("da_k_short_answer", lang),
-        "dimension": say("da_k_dimension", lang),
-    }  # fmt: skip
+def _kind(kind: str, lang: Lang) -> str:
+    key = f"da_k_{kind}"
+    return say(key, lang) if key in TEXT else kind
 
 
 def _empty(title: str, words: str) -> str:

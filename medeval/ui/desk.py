@@ -29,6 +29,8 @@ from medeval.ui.words import CHINESE
 
 FIRST_CASE = "bp-140-90"
 _KEPT = 200
+_SERVER_SECONDS = 2.0
+"""A server has to say which columns there are; one that takes longer is not waited for."""
 
 _log = logging.getLogger(__name__)
 
@@ -72,12 +74,31 @@ class Desk:
 
     def start(self) -> None:
         """Puts the first case on the desk and begins to load the model; returns at once."""
-        self._began = time.monotonic()
-        Thread(target=self._load, name="load-model", daemon=True).start()
+        self._begin_loading()
         try:
             self._ask_first()
         except MedevalError as error:
             _log.warning("the first case could not be asked: %s", error)
+
+    def retry(self) -> None:
+        """After a failed load: loads again and asks the first case anew; otherwise does nothing."""
+        if self._reload():
+            self.start()
+
+    def _reload(self) -> bool:
+        """Whether the model had failed to load, and is now said to be loading."""
+        with self._lock:
+            failed = self.loading().state == "failed"
+            if failed:
+                self._loading = Loading("loading", 0)
+            return failed
+
+    def _begin_loading(self) -> None:
+        self._began = time.monotonic()
+        loading = Thread(target=self._load, name="load-model", daemon=True)
+        loading.start()
+        if self.services.server is not None:
+            loading.join(_SERVER_SECONDS)
 
     def _load(self) -> None:
         try:
@@ -104,8 +125,10 @@ class Desk:
         return int(time.monotonic() - self._began)
 
     def loading(self) -> Loading:
-        """The state of the model now."""
+        """The state of the model now; one that failed and was then loaded by somebody else is ready."""
         state = self._loading
+        if state.state == "failed" and (receipt := self.services.opened()) is not None:
+            state = self._loading = Loading("ready", 0, receipt)
         return replace(state, seconds=self._seconds()) if state.state == "loading" else state
 
     def refresh(self) -> list[str]:
@@ -152,14 +175,13 @@ class Desk:
             return self._live.setdefault(exchange_id, found)
 
     def _columns(self, names: Sequence[str]) -> tuple[Column, ...]:
-        return tuple(
-            Column(v.name, {"zh": v.title("zh"), "en": v.title("en")}) for v in self.services.pick_variants(names)
-        )
+        picked = self.services.pick_variants(names) if names else self.services.variants().values()
+        return tuple(Column(v.name, {"zh": v.title("zh"), "en": v.title("en")}) for v in picked)
 
     # questions
 
     def ask(self, question: Question) -> tuple[str, list[str]]:
-        """Opens an exchange for a question.
+        """Opens an exchange for a question; a model that could not be loaded is tried again.
 
         Returns:
             Its id, and one sentence per file that could not be used (the rest goes on).
@@ -179,6 +201,8 @@ class Desk:
             case, self._columns(question.variants), question.decoding, kind,
             tuple(image.name for image in images), (*problems, *notes),
         )
+        if self._reload():
+            self._begin_loading()
         return self._open(new), problems
 
     def follow_up(self, exchange_id: str, text: str, lang: Lang) -> str:

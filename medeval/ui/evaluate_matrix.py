@@ -164,7 +164,7 @@ def detail_html(
         says: HTML of what the images say.
     """
     case = next(item.case for item in tables.cases if item.case.id == cells[0].case_id)
-    badges = {item.variant: badge(item) for item in tables.run.spec.receipt.variants}
+    badges = {item.variant: badge(item, look.lang) for item in tables.run.spec.receipt.variants}
     look = replace(look, badges=badges, demo=tables.run.spec.demo)
     shown = Round(case, tuple(_column(cell, titles) for cell in cells), tables.run.spec.decoding, "case", images)
     notes = _notes(cells, look.lang)

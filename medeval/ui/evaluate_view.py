@@ -114,7 +114,7 @@ def _run(run: RunRecord, shown: Shown, lang: Lang) -> str:
 def head_html(tables: RunTables, against: Against | str | None, lang: Lang) -> str:
     """Verdicts on top, then what is folded: differences by metric, firmness, charts, record, exports."""
     run = tables.run
-    parts = [_versus(against, lang)] if against is not None else []
+    parts = [_versus(run.id, against, lang)] if against is not None else []
     parts.append(f"<h2>{_say('ev_verdicts', lang)}</h2>")
     if run.missing:
         parts.append(f'<p class="me-ev-note">{_say("ev_partial", lang)}</p>')
@@ -157,19 +157,23 @@ def _charts(tables: RunTables, lang: Lang) -> str:
     )
 
 
-def _versus(against: Against | str, lang: Lang) -> str:
+def _versus(mine: str, against: Against | str, lang: Lang) -> str:
     if isinstance(against, str):
         return f'<div class="me-ev-versus"><p class="me-error">{escape(half(against, lang))}</p></div>'
-    title = _say("ev_against", lang, run=against.other.id)
+    other = against.other
+    title = _say("ev_against", lang, run=f"{other.created[5:10]} {other.created[11:16]} · {other.id}")
     flags = losses(against, lang)
     lost = "".join(f"<li>⚠ {escape(text)}</li>" for text in flags)
     none = f'<p class="me-quiet">{_say("ev_no_losses", lang)}</p>'
     warned = f'<ul class="me-ev-losses">{lost}</ul>' if lost else none
-    return (
-        f'<div class="me-ev-versus"><h2>{title}</h2>{_verdicts(against.comparisons, lang)}'
+    body = (
+        f"{_verdicts(against.comparisons, lang)}"
         f"{_folded('ev_more', metric_verdicts(against.metric_comparisons, lang), lang)}"
-        f"<h3>{_say('ev_losses', lang)}</h3>{warned}</div>"
+        f"<h3>{_say('ev_losses', lang)}</h3>{warned}"
     )
+    for run_id, words in ((mine, "ev_this_run"), (other.id, "ev_that_run")):  # ids differ in a letter or two
+        body = body.replace(f"@{escape(run_id)}", escape(say(words, lang)))
+    return f'<div class="me-ev-versus"><h2>{title}</h2>{body}</div>'
 
 
 def exports_html(tables: RunTables, against: Against | str | None, lang: Lang) -> str:

@@ -1,6 +1,7 @@
 """What the pure HTML functions need to know about the desk: labels, badges, the state of the model."""
 
 from html import escape
+from typing import TYPE_CHECKING
 
 from medeval.cases.schema import Case
 from medeval.metrics.profiles import Profile, load_profiles
@@ -13,13 +14,16 @@ from medeval.ui.text import Lang, say
 from medeval.ui.topics import by_topic
 from medeval.ui.words import half
 
+if TYPE_CHECKING:
+    from medeval.engines.server.address import Address
+
 
 def look_for(desk: Desk, lang: Lang, profile: str) -> Look:
     """How pages in `lang` show exchanges now."""
     loading = desk.loading()
     labels = {name: item.zh if lang == "zh" else item.en for name, item in all_metrics().items()}
     labels |= {name: f"{labels[name]} ({say('descriptive', lang)})" for name in descriptive() & labels.keys()}
-    badges = {item.variant: badge(item) for item in loading.receipt.variants} if loading.receipt else {}
+    badges = {item.variant: badge(item, lang) for item in loading.receipt.variants} if loading.receipt else {}
     waiting = say("loading", lang, seconds=loading.seconds) if loading.state == "loading" else say("waiting", lang)
     falling = frozenset(name for name, item in all_metrics().items() if not item.higher_is_better)
     chosen = load_profiles().get(profile)
@@ -72,22 +76,29 @@ def _chip(case: Case, lang: Lang, picked: bool) -> str:
 
 
 def status_html(desk: Desk, lang: Lang) -> str:
-    """One line on the model: what it is, and how far loading has come."""
-    loading, settings = desk.loading(), desk.services.settings
-    pill = f'<span class="me-pill" data-tip="{escape(say("demo_note", lang))}" tabindex="0">' \
-           f"{escape(say('demo_pill', lang))}</span>" if settings.is_demo else ""
-    return f'<div class="me-status me-{loading.state}">{pill}{_state(loading, lang)}</div>'
+    """One line on the model: what it is, where it is, and how far loading has come."""
+    loading, server = desk.loading(), desk.services.server
+    pill = _pill("demo_pill", say("demo_note", lang), lang) if desk.services.settings.is_demo else ""
+    if server is not None and not server.loopback and not server.encrypted:
+        pill = _pill("plain_pill", say("goes_plain", lang, host=server.host), lang)
+    return f'<div class="me-status me-{loading.state}">{pill}{_state(loading, lang, server)}</div>'
 
 
-def _state(loading: Loading, lang: Lang) -> str:
+def _pill(key: str, tip: str, lang: Lang) -> str:
+    return f'<span class="me-pill" data-tip="{escape(tip, quote=True)}" tabindex="0">{escape(say(key, lang))}</span>'
+
+
+def _state(loading: Loading, lang: Lang, server: "Address | None") -> str:
     if loading.state == "loading":
         text = escape(say("loading", lang, seconds=loading.seconds))
         return f'<i class="me-dot"></i><span>{text}</span><small>{escape(say("loading_hint", lang))}</small>'
     if loading.state == "failed":
         hint, why = escape(say("failed_hint", lang)), escape(half(loading.error, lang))
-        return f'<b>{escape(say("failed", lang))}</b><span>{why}</span><small>{hint}</small>'
+        again = f'<button type="button" class="me-again" data-do="retry">{escape(say("retry", lang))}</button>'
+        return f'<b>{escape(say("failed", lang))}</b><span>{why}</span>{again}<small>{hint}</small>'
     receipt = loading.receipt
     facts = f"{receipt.engine} · {receipt.device} · {receipt.dtype}" if receipt else ""
+    facts = facts if server is None else f"server · {server.host}"
     return f'<i class="me-ok"></i><span>{escape(say("ready", lang))}</span><small>{escape(facts)}</small>'
 
 
@@ -96,9 +107,13 @@ def brand_html(lang: Lang) -> str:
     return f'<div class="me-brand"><b>medeval</b><span>{escape(say("tagline", lang))}</span></div>'
 
 
-def line_html(lang: Lang) -> str:
-    """The quiet line at the foot of every page."""
-    return f'<p class="me-line">{escape(say("not_a_device", lang))}</p>'
+def line_html(desk: Desk, lang: Lang) -> str:
+    """The quiet line at the foot of every page; it also says where questions go, where they leave this machine."""
+    server = desk.services.server
+    sent = ""
+    if server is not None and not server.loopback:
+        sent = f" {say('goes_to' if server.encrypted else 'goes_plain', lang, host=server.host)}"
+    return f'<p class="me-line">{escape(say("not_a_device", lang) + sent)}</p>'
 
 
 def keys_html(lang: Lang) -> str:
@@ -110,7 +125,7 @@ def variant_choices(desk: Desk, lang: Lang) -> list[tuple[str, str]]:
     """Choices of the variant boxes with their truth badge; refused variants are left out."""
     receipt = desk.loading().receipt
     refused = receipt.refused if receipt else {}
-    badges = {item.variant: badge(item) for item in receipt.variants} if receipt else {}
+    badges = {item.variant: badge(item, lang) for item in receipt.variants} if receipt else {}
     choices = []
     for name, variant in desk.services.variants().items():
         if name not in refused:

@@ -80,6 +80,13 @@
     if (picture) open(picture.querySelector('img').src);
   });
 
+  // On a phone the answers stand far below the question: go there when it is asked.
+  document.addEventListener('click', (event) => {
+    if (window.innerWidth > 820 || !event.target.closest || !event.target.closest('#me-ask')) return;
+    const question = document.querySelector('#me-question');
+    if (question) question.scrollIntoView({ behavior: 'smooth', block: 'start' });
+  });
+
   document.addEventListener('keydown', (event) => {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
       const following = document.activeElement && document.activeElement.closest('#me-follow-box');

@@ -31,6 +31,11 @@ TABS: tuple[tuple[str, Build], ...] = (
 re-renders in the other language, `tab.select` refreshes."""
 
 LANGUAGES = [("中文", "zh"), ("English", "en")]
+RETRY_JS = """
+element.addEventListener('click', (event) => {
+  if (event.target.closest('[data-do=retry]')) trigger('click', {});
+});
+"""
 _WATCH_SECONDS = 1.0
 _SETTLE_SECONDS = 3.0
 
@@ -46,7 +51,7 @@ def build_page(desk: Desk) -> gr.Blocks:
         memory = gr.BrowserState({"exchange": "", "lang": ""}, storage_key="medeval", secret="medeval-page-ids")
         with gr.Row(elem_classes="me-header"):
             brand = gr.HTML(looks.brand_html(lang))
-            status = gr.HTML(looks.status_html(desk, lang), elem_id="me-status")
+            status = gr.HTML(looks.status_html(desk, lang), js_on_load=RETRY_JS, elem_id="me-status")
             switch = gr.Radio(
                 LANGUAGES, value=lang, show_label=False, container=False, elem_id="me-lang", scale=0, min_width=170
             )
@@ -58,7 +63,7 @@ def build_page(desk: Desk) -> gr.Blocks:
                     build(desk, labels, switch, opened)
             with labels.add(gr.Tab(labels.say("tab_about"), id="about"), label="tab_about"):
                 about = gr.HTML(about_html(desk, lang), elem_id="me-about")
-        line = gr.HTML(looks.line_html(lang))
+        line = gr.HTML(looks.line_html(desk, lang))
         events = CompareEvents(desk, tab, Wires(switch, memory))
         events.connect()
         fixed = [brand, line, tab.rail.keys, tab.rail.chips, tab.rail.profile]
@@ -99,36 +104,63 @@ def _connect(
 
     def relabel(lang: Lang, picked: str, kept: dict[str, str] | None) -> list[Any]:
         profiles = gr.update(choices=looks.profile_choices(lang))
-        pages = [looks.brand_html(lang), looks.line_html(lang), looks.keys_html(lang)]
+        pages = [looks.brand_html(lang), looks.line_html(desk, lang), looks.keys_html(lang)]
         chips = looks.chips_html(desk, lang, picked)
         return [{**(kept or {}), "lang": lang}, *pages, chips, profiles, *labels.updates(lang)]
 
-    def everything(lang: Lang, ticked: list[str]) -> list[Any]:
+    built = frozenset(desk.services.variants())
+
+    def everything(lang: Lang, ticked: list[str], new: bool = False) -> list[Any]:
         offered = looks.variant_choices(desk, lang)
         known = [name for _, name in offered]
+        # A server may have named its columns only after the page was built: a new page begins with all of them.
+        came = set(known) - built if new and desk.services.server is not None else set()
         # The value is sent only where the gate refused a ticked variant: boxes ticked meanwhile are left alone.
-        kept = {} if set(ticked) <= set(known) else {"value": [name for name in ticked if name in known]}
+        same = set(ticked) <= set(known) and not came
+        kept = {} if same else {"value": [name for name in known if name in ticked or name in came]}
         boxes = gr.update(choices=offered, **kept)
         return [looks.status_html(desk, lang), boxes, looks.refused_html(desk, lang), about_html(desk, lang)]
 
-    async def watch(lang: Lang, ticked: list[str]) -> AsyncIterator[list[Any]]:
+    def retry(exchange_id: str) -> str:
+        began = desk.startup_id
+        desk.retry()
+        return desk.startup_id if exchange_id in ("", began) else exchange_id
+
+    async def watch(lang: Lang, ticked: list[str], new: bool = False) -> AsyncIterator[list[Any]]:
         waited = desk.loading().state == "loading"
-        yield everything(lang, ticked)
+        yield everything(lang, ticked, new)
         while desk.loading().state == "loading":
             await asyncio.sleep(_WATCH_SECONDS)
             yield [looks.status_html(desk, lang), gr.skip(), gr.skip(), gr.skip()]
         if waited:
-            yield everything(lang, ticked)
+            yield everything(lang, ticked, new)
+
+    async def watch_new(lang: Lang, ticked: list[str]) -> AsyncIterator[list[Any]]:
+        async for told in watch(lang, ticked, new=True):
+            yield told
+
+    async def tell(lang: Lang, ticked: list[str]) -> AsyncIterator[list[Any]]:
+        if desk.loading().state == "ready":
+            yield [looks.status_html(desk, lang), gr.skip(), gr.skip(), gr.skip()]
+            return
+        async for told in watch(lang, ticked):
+            yield told
 
     def opening(kept: dict[str, str] | None) -> list[Any]:
+        # The switch stands at its default already: sending that would undo a click made while the page opened.
         lang = (kept or {}).get("lang") or desk.services.settings.lang
-        return [lang, *events.resume(kept)]
+        return [gr.skip() if lang == desk.services.settings.lang else lang, *events.resume(kept)]
 
     relabelled = [memory, *fixed, *labels.widgets]
     opened = blocks.load(opening, [memory], [switch, shown, rail.picked, rail.box], **PRIVATE)
     events.then_follow(opened)
     named = opened.then(relabel, [switch, rail.picked, memory], relabelled, **PRIVATE)
-    named.then(watch, [switch, rail.variants], watched, concurrency_limit=None, **PRIVATE)
+    named.then(watch_new, [switch, rail.variants], watched, concurrency_limit=None, **PRIVATE)
     switched = switch.input(relabel, [switch, rail.picked, memory], relabelled, **PRIVATE)
     events.then_follow(switched)
     switched.then(watch, [switch, rail.variants], watched, concurrency_limit=None, **PRIVATE)
+    retried = watched[0].click(retry, [shown], [shown], **PRIVATE)
+    events.then_follow(retried)
+    retried.then(watch_new, [switch, rail.variants], watched, concurrency_limit=None, **PRIVATE)
+    # a question asked of a model that failed to load tries again, so its state is told anew
+    events.asked.then(tell, [switch, rail.variants], watched, concurrency_limit=None, **PRIVATE)

@@ -66,15 +66,21 @@ def _review(review: Review, seats: Sequence[Seat], progress: Sequence[Progress],
     join = ""
     if not spec.reviewers:
         url, label = f"review/join/{escape(review.join, quote=True)}?lang={lang}", escape(say("rv_link_all", lang))
-        join = f'<p><a href="{url}" target="_blank" rel="noreferrer" data-join="{escape(review.id)}">{label}</a></p>'
+        join = f'<p><a href="{url}" target="_blank" rel="noreferrer" data-join="{escape(review.id)}">{label}</a> ' \
+               f"{_copy(url, lang)}</p>"
     rows = "".join(_seat(seat, state, lang) for seat, state in zip(seats, progress, strict=True))
     return f'<div data-review="{escape(review.id)}">{head}{join}<ul>{rows}</ul></div>'
+
+
+def _copy(url: str, lang: Lang) -> str:
+    """A button that copies the whole link, to be sent to its reviewer (adapters.js)."""
+    return f'<button type="button" class="me-ad-copy" data-copy="{url}">{escape(say("rv_copy", lang))}</button>'
 
 
 def _seat(seat: Seat, state: Progress, lang: Lang) -> str:
     done = f" · {say('rv_finished', lang)}" if state.finished else ""
     url = f"review/{escape(seat.token, quote=True)}?lang={lang}"
-    link = f'<a href="{url}" target="_blank" rel="noreferrer">{escape(say("rv_link", lang))}</a>'
+    link = f'<a href="{url}" target="_blank" rel="noreferrer">{escape(say("rv_link", lang))}</a>{_copy(url, lang)}'
     return (
         f"<li><span>{escape(seat.reviewer)}</span><code>{state.done}/{state.total}{escape(done)}</code>{link}</li>"
     )

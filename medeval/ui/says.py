@@ -13,11 +13,13 @@ COLUMNS = ("says_name", "says_value", "says_flag", "says_unit", "says_range")
 
 
 def says_html(images: ImageDesk, names: Sequence[str], reading: bool, look: Look) -> str:
-    """A folded table per image that is a lab report; a quiet line while it is being read, nothing for other images."""
+    """A folded table per image that is a lab report; a quiet line while it is being read, and where none is one."""
     if reading:
         return f'<div class="me-hint me-note me-says-wait">{escape(say("says_reading", look.lang))}</div>'
     found = [says for name in names if (says := images.says(name)) is not None]
-    return "".join(_table(says, look) for says in found if says["is_lab_report"])
+    reports = "".join(_table(says, look) for says in found if says["is_lab_report"])
+    none = f'<div class="me-hint me-says-none">{escape(say("says_none", look.lang))}</div>' if found else ""
+    return reports or none
 
 
 def _table(says: dict[str, Any], look: Look) -> str:
@@ -48,6 +50,6 @@ def _row(row: dict[str, Any], look: Look) -> str:
     limits = f"{row['low']}–{row['high']}" if row["low"] and row["high"] else ""
     limits = limits or (f"<{row['high']}" if row["high"] else f">{row['low']}" if row["low"] else "")
     return (
-        f'<tr><td>{escape(name)}</td>{value}<td class="{flag}">{escape(row["flag"])}</td>'
+        f'<tr><th scope="row">{escape(name)}</th>{value}<td class="{flag}">{escape(row["flag"])}</td>'
         f"<td>{escape(row['unit'])}</td><td>{escape(limits)}</td></tr>"
     )

@@ -13,9 +13,10 @@ import time
 from collections.abc import AsyncIterator
 from importlib.resources import files
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
-from medeval.errors import UsageError
+from medeval.errors import MedevalError, UsageError
 from medeval.services import Services
 from medeval.settings import ROOT, Settings
 from medeval.ui.guard import Guard, Password, trusted_hosts
@@ -29,6 +30,7 @@ LOCAL = ("127.0.0.1", "localhost")
 MAX_FILE = "50mb"
 _IMAGE = re.compile(r"[0-9a-f]{64}\.png")
 _LEFT_SECONDS = 2 * 24 * 3600
+_SERVER_SECONDS = 2.0
 _FORBIDDEN = ("GRADIO_SHARE", "GRADIO_VIBE_MODE")
 
 
@@ -50,6 +52,8 @@ def serve(settings: Settings) -> None:
             ssl_certfile=settings.tls_cert, ssl_keyfile=settings.tls_key, timeout_graceful_shutdown=2,
         )
         _announce(settings)
+        if services.server is not None and services.server.warning:
+            print(services.server.warning, file=sys.stderr)
         services.jobs.start()  # what trained on while no app ran is known again
         uvicorn.Server(config).run(sockets=[listener])
     finally:
@@ -130,6 +134,8 @@ def make_app(services: Services) -> "FastAPI":
     from medeval.ui.review_routes import add_review_routes
 
     settings = services.settings
+    if services.server is not None:
+        _ask_columns(services)
     desk = Desk(services)
 
     @contextlib.asynccontextmanager
@@ -150,15 +156,29 @@ def make_app(services: Services) -> "FastAPI":
     return _mount(app, desk)
 
 
+def _ask_columns(services: Services) -> None:
+    """The page is built with the columns that a server names; one that is slow or not there is not waited for."""
+
+    def ask() -> None:
+        with contextlib.suppress(MedevalError):  # the page says so, and can try again
+            services.receipt()
+
+    asking = Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(_SERVER_SECONDS)
+
+
 def _add_routes(app: "FastAPI", desk: "Desk") -> None:
     from fastapi import HTTPException, Response
     from fastapi.responses import FileResponse
 
+    from medeval.ui.adapters_export import add_fused_route
     from medeval.ui.evaluate_export import add_report_route
     from medeval.ui.export import MEDIA, exported
     from medeval.ui.looks import look_for
 
     add_report_route(app, desk.services)
+    add_fused_route(app, desk.services)
 
     @app.get("/image/{name}")
     def image(name: str) -> Response:

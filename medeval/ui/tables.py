@@ -6,7 +6,8 @@ from html import escape
 from medeval.engines.contract import Decoding, Loaded, Receipt
 from medeval.ui.cards import Look, hundred, value_of
 from medeval.ui.exchange import Column, Round
-from medeval.ui.text import say
+from medeval.ui.text import Lang, say
+from medeval.ui.train_csv import csv_link
 from medeval.ui.words import half
 
 
@@ -19,15 +20,36 @@ def scores_table(shown: Round, look: Look) -> str:
     head = "".join(f'<th scope="col">{escape(c.title.get(look.lang) or c.variant)}</th>' for c in columns)
     total = escape(say("total", look.lang, profile=look.profile))
     rows = [_row(total, [(value_of(c, look.profile), _vetoes(c, look)) for c in columns], "me-sum")]
+    unscored = []
     for name in names:
         label, cells = escape(look.labels.get(name, name)), [_cell(c, name, look) for c in columns]
-        rows.append(_row(label, cells, falling=name in look.falling))
+        if all(value is None for value, _ in cells):
+            unscored.append(f'<span data-tip="{escape(cells[0][1], quote=True)}" tabindex="0">{label}</span>')
+        else:
+            rows.append(_row(label, cells, falling=name in look.falling))
+    if unscored:
+        rows.append(_unscored(unscored, len(columns), look))
     caption = escape(say("table", look.lang))
     metric = escape(say("metric", look.lang))
     return (
         f'<div class="me-scroll"><table class="me-table"><caption>{caption}</caption>'
         f'<thead><tr><th scope="col">{metric}</th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+        + _export(columns, names, look)
     )
+
+
+def _unscored(labels: list[str], columns: int, look: Look) -> str:
+    """Metrics that this question gives nothing to judge, in one row, so that the scored ones stay readable."""
+    title = escape(say("table_unscored", look.lang))
+    return f'<tr class="me-rest"><th scope="row">{title}</th><td colspan="{columns}">{"".join(labels)}</td></tr>'
+
+
+def _export(columns: list[Column], names: list[str], look: Look) -> str:
+    sheets = [c.sheet.scores for c in columns if c.sheet]
+    rows: list[list[object]] = [["total", *(value_of(c, look.profile) for c in columns)]]
+    rows += [[name, *(s[name].value if name in s else None for s in sheets)] for name in names]
+    head = ["metric", *(c.variant for c in columns)]
+    return csv_link("scores.csv", head, rows, say("table_export", look.lang))
 
 
 def _vetoes(column: Column, look: Look) -> str:
@@ -57,11 +79,12 @@ def receipt_html(receipt: Receipt | None, decoding: Decoding | None, look: Look)
     """What is loaded and how answers were made: the proof behind the badges."""
     if receipt is None:
         return f'<p class="me-quiet">{escape(say("receipt_none", look.lang))}</p>'
+    unknown = say("r_unknown", look.lang) if receipt.engine == "server" else ""
     facts = [
         ("r_engine", receipt.engine),
         ("r_base", receipt.base),
-        ("r_print", receipt.base_fingerprint),
-        ("r_device", f"{receipt.device} · {receipt.dtype}"),
+        ("r_print", receipt.base_fingerprint or unknown),
+        ("r_device", unknown or f"{receipt.device} · {receipt.dtype}"),
         ("r_template", receipt.template_sha256),
         ("r_packages", ", ".join(f"{k} {v}" for k, v in receipt.packages.items())),
     ]
@@ -88,7 +111,7 @@ def _loaded(variants: Iterable[Loaded], look: Look) -> str:
 
 
 def _loaded_cells(item: Loaded, look: Look) -> str:
-    base = item.mode == "base"
+    base = item.mode in ("base", "served")
     change = "–" if item.logit_change is None else f"{item.logit_change:.3g}"
     why = f' data-tip="{escape(half(item.why_switched, look.lang), quote=True)}"' if item.why_switched else ""
     cells = [
@@ -98,7 +121,7 @@ def _loaded_cells(item: Loaded, look: Look) -> str:
         change,
         item.dialect or "–",
     ]
-    mode = escape(say(f"mode_{item.mode}", look.lang))
+    mode = escape(" · ".join(filter(None, (say(f"mode_{item.mode}", look.lang), item.model))))
     tail = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
     return f'<th scope="row">{escape(item.variant)}</th><td{why}>{mode}</td>{tail}'
 
@@ -112,8 +135,13 @@ def _refused(receipt: Receipt, look: Look) -> str:
     return "".join(parts)
 
 
-def badge(item: Loaded) -> str:
-    """The truth badge of a column in one short line: tensors matched/expected and rank, or nothing for the base."""
+def badge(item: Loaded, lang: Lang = "zh") -> str:
+    """The truth badge of a column in one short line: tensors matched/expected and rank, or nothing for the base.
+
+    Of a served column no truth is known: the badge names the model that is asked.
+    """
+    if item.mode == "served":
+        return f"{say('mode_served', lang)} · {item.model}"
     if item.mode == "base" or not item.tensors_expected:
         return ""
     tick = "✓" if item.tensors_matched == item.tensors_expected else "!"

@@ -5,6 +5,10 @@ TEXT: dict[str, tuple[str, str]] = {
     # the table
     "ad_base": ("基础模型", "Base"),
     "ad_print": ("指纹", "fingerprint"),
+    "ad_served": (
+        "基础模型在服务器上：检验适配器、融合和训练需要本地的权重（--base 文件夹）。",
+        "The base is on a server: checking adapters, fusing and training need local weights (--base DIR).",
+    ),
     "ad_no_base": (
         "基础模型的文件不在本机，无法按文件检验适配器。",
         "The base's files are not on this machine, so adapters cannot be compared with it.",
@@ -159,7 +163,10 @@ TEXT: dict[str, tuple[str, str]] = {
         "{tokens} tokens.",
     ),
     "ad_model": ("模型", "Model"),
-    "ad_report": ("报告", "Report"),
+    "ad_report": ("下载报告", "Download the report"),
+    "ad_deploy_now": ("部署到 LM Studio", "Deploy to LM Studio"),
+    "ad_lm_home_hint": ("LM Studio 文件夹，留空自动查找", "LM Studio's folder, empty finds it"),
+    "ad_same_reason": ("{reason}（{n} 处）", "{reason} ({n} places)"),
     "ad_tensors": ("张量", "Tensors"),
     "ad_tensors_text": (
         "{before} → {after}，其中视觉 {vision_before} → {vision_after}，改动 {changed}",

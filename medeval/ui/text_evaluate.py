@@ -55,6 +55,8 @@ TEXT: dict[str, tuple[str, str]] = {
     "ev_more": ("指标上的差别", "Differences by metric"),
     "ev_firm": ("换权重后排序还成立吗", "Does the ranking hold when weights change?"),
     "ev_charts": ("各指标平均（95% 区间）", "Means by metric (95% intervals)"),
+    "ev_this_run": ("（本次）", " (this run)"),
+    "ev_that_run": ("（对照）", " (the other)"),
     "ev_against": ("与 {run} 比较", "Against {run}"),
     "ev_losses": ("退步警示", "Regressions"),
     "ev_no_losses": ("没有发现退步。", "No regression found."),

@@ -111,6 +111,7 @@ TEXT: dict[str, tuple[str, str]] = {
     ),
     "rv_link_all": ("共用链接（打开时写姓名）", "One link for all (asks for a name)"),
     "rv_link": ("打开评审", "Open"),
+    "rv_copy": ("复制链接", "Copy the link"),
     "rv_finished": ("已揭晓", "finished"),
     "rv_pick": ("选择盲评", "Pick a review"),
     "rv_results": ("揭晓并查看结果", "Show names and results"),

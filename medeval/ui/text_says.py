@@ -3,6 +3,7 @@
 TEXT: dict[str, tuple[str, str]] = {
     "says_title": ("图上写着（OCR，{n} 行）", "What the image says (OCR, {n} rows)"),
     "says_reading": ("正在读图上的文字…", "Reading the text of the image…"),
+    "says_none": ("OCR：图中没有读到化验单", "OCR: no lab report in this image"),
     "says_doubtful": ("{n} 行需核对", "{n} to check"),
     "says_unsure": ("看不清，请对照原图", "Hard to read, compare with the image"),
     "says_note": (

@@ -88,6 +88,8 @@ TEXT: dict[str, tuple[str, str]] = {
     "tr_valid": ("验证损失", "validation loss"),
     "tr_score": ("临床得分", "clinical score"),
     "tr_rate": ("学习率", "learning rate"),
+    "tr_accuracy": ("偏好正确率", "preference accuracy"),
+    "tr_margin": ("奖励差", "reward margin"),
     "tr_norm": ("梯度范数", "gradient norm"),
     "tr_speed": ("词元/秒", "tokens/s"),
     "tr_memory": ("内存", "memory"),
@@ -123,6 +125,10 @@ TEXT: dict[str, tuple[str, str]] = {
     "tr_used": ("检查点已成为版本 {name}。", "The checkpoint is now the variant {name}."),
     "tr_size": ("大小", "Size"),
     "tr_log": ("日志", "Log"),
+    "tr_served": (
+        "基础模型在服务器上，训练需要本地的权重：在“其余参数”里写 base=文件夹。",
+        "The base is on a server and training needs local weights: write base=DIR under All other fields.",
+    ),
     "tr_room": (
         "内存放不下两份基础模型：已关闭“对比”页的模型，提问时会重新加载。",
         "Two copies of the base do not fit: the model of Compare was closed, the next question loads it again.",

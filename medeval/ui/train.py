@@ -78,6 +78,8 @@ def build_train(desk: Desk, labels: Labels, switch: gr.Radio, tab: gr.Tab) -> No
     board = Board(desk.services)
     with gr.Row(elem_classes=["me-columns", "me-tr-columns"]):
         with gr.Column(scale=0, min_width=290, elem_classes=["me-rail", "me-tr-rail"]):
+            if desk.services.server is not None:
+                labels.add(gr.HTML(labels.say("tr_served"), elem_classes="me-ev-note"), value="tr_served")
             form = _form(board, labels)
         with gr.Column(scale=1, min_width=320, elem_classes="me-centre"):
             shown = _shown(labels)
@@ -119,8 +121,8 @@ def _form(board: Board, labels: Labels) -> Form:
     fields = [{**main, **rest}[name] for name in FIELDS]
     drawn, line = preview_html(first, texts_of(load_preset(first).config), "", None, lang)
     plan = gr.HTML(drawn, elem_id="me-tr-plan")
-    checked = gr.HTML(elem_id="me-tr-checked")
     check = labels.add(gr.Button(labels.say("tr_check"), size="sm", elem_id="me-tr-check"), value="tr_check")
+    checked = gr.HTML(elem_id="me-tr-checked")
     command = gr.HTML(line, elem_id="me-tr-command")
     start = labels.add(gr.Button(labels.say("tr_start"), variant="primary", elem_id="me-tr-start"), value="tr_start")
     with gr.Group(visible=False, elem_classes="me-tr-asked") as asked:

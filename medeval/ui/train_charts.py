@@ -44,9 +44,16 @@ def curves_html(curves: Sequence[Curve], lang: Lang) -> str:
         return f'<p class="me-tr-empty">{escape(say("tr_no_curve", lang))}</p>'
     return (
         f'<div class="me-tr-charts">{_legend(drawn, lang)}<div class="me-scroll">{_main(drawn, lang)}</div>'
-        f'<div class="me-tr-pair">{_small(drawn, "lr", say("tr_rate", lang))}'
-        f"{_small(drawn, 'grad_norm', say('tr_norm', lang))}</div></div>"
+        f'<div class="me-tr-pair">{_preference(drawn, lang)}{_small(drawn, "lr", say("tr_rate", lang), lang)}'
+        f"{_small(drawn, 'grad_norm', say('tr_norm', lang), lang)}</div></div>"
     )
+
+
+def _preference(curves: Sequence[Curve], lang: Lang) -> str:
+    """How often and by how much preferred answers win, where runs learn from pairs; held-out pairs as marks."""
+    keys = (("accuracy", say("tr_accuracy", lang)), ("margin", say("tr_margin", lang)))
+    learn = [c for c in curves if any(e.get("margin") is not None for e in (*c.history.steps, *c.history.evals))]
+    return "".join(_small(learn, key, title, lang) for key, title in keys) if learn else ""
 
 
 def _legend(curves: Sequence[Curve], lang: Lang) -> str:
@@ -164,14 +171,20 @@ def _band(
     )
 
 
-def _small(curves: Sequence[Curve], key: str, title: str) -> str:
+def _small(curves: Sequence[Curve], key: str, title: str, lang: Lang) -> str:
+    """One figure of the training steps; marks where it was measured on held-out data too."""
     width, height = 374.0, 128.0
     lines = [plot.thinned(series(curve.history.steps, key), 200) for curve in curves]
-    span = plot.span_of([value for line in lines for _, value in line], floor=0.0)
+    held = [series(curve.history.evals, key) for curve in curves]
+    span = plot.span_of([value for line in (*lines, *held) for _, value in line], floor=0.0)
     panel = plot.Panel(46, 22, width - 54, height - 44, (0, _last_step(curves)), span)
     body = plot.grid(panel, 4) + plot.text(46, 15, title, "me-axis")
-    for curve, line in zip(curves, lines, strict=True):
-        body += plot.path(panel, line, f"me-curve me-thin me-run-{curve.colour}")
+    for curve, line, marks in zip(curves, lines, held, strict=True):
+        run = f"me-run-{curve.colour}"
+        body += plot.path(panel, line, f"me-curve me-thin {run}") + plot.path(panel, marks, f"me-curve me-valid {run}")
+        step = say("tr_step", lang, n="{:g}")
+        tips = [f"{curve.name} · {title} {y:.3g} · {step.format(x)}" for x, y in marks]
+        body += plot.dots(panel, marks, f"me-mark {run}", tips)
     return plot.svg(width, height, body + plot.steps_axis(panel), title, "me-tr-svg me-tr-small")
 
 

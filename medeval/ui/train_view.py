@@ -18,6 +18,8 @@ from medeval.ui.train_csv import csv_link
 from medeval.ui.words import half
 
 NONE = "–"
+_HELD = {"accuracy": "val_accuracy", "margin": "val_margin"}
+"""Figures of preference pairs, and what they are called where held-out pairs were measured."""
 
 
 def curve_of(run: Run, colour: int) -> Curve:
@@ -133,6 +135,10 @@ def figures_html(run: Run, lang: Lang) -> str:
         (say("tr_speed", lang), _text(last.get("tokens_per_second"), ".0f")),
         (say("tr_memory", lang), size_text(float(last["memory_bytes"])) if last.get("memory_bytes") else NONE),
     ]
+    learned = held if held.get("accuracy") is not None else last
+    if learned.get("accuracy") is not None:
+        shown.insert(3, (say("tr_accuracy", lang), _text(learned["accuracy"], ".0%")))
+        shown.insert(4, (say("tr_margin", lang), _text(learned.get("margin"), "+.3f")))
     phase = last.get("phase")
     if isinstance(phase, int) and phase < len(run.config.phases):
         title = run.config.phases[phase].title.get(lang) or str(phase + 1)
@@ -233,11 +239,12 @@ def curves_link(runs: Sequence[Run], lang: Lang) -> str:
     for run in runs:
         found: dict[int, dict[str, object]] = {}
         history = run.history
-        for event in (*history.steps, *history.evals, *history.clinical):
+        held = [{_HELD.get(key, key): value for key, value in event.items()} for event in history.evals]
+        for event in (*history.steps, *held, *history.clinical):
             found.setdefault(int(event["step"]), {}).update(event)
-        names = ("loss", "val_loss", "score", "lr", "grad_norm")
+        names = ("loss", "val_loss", "score", "lr", "grad_norm", *_HELD, *_HELD.values())
         rows += [(run.config.name, step, *(found[step].get(name) for name in names)) for step in sorted(found)]
-    head = ("run", "step", "loss", "val_loss", "clinical", "lr", "grad_norm")
+    head = ("run", "step", "loss", "val_loss", "clinical", "lr", "grad_norm", *_HELD, *_HELD.values())
     return csv_link("curves.csv", head, rows, say("tr_export_curves", lang)) if rows else ""
 
 

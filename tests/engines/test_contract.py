@@ -8,12 +8,14 @@ from threading import Thread
 
 import pytest
 from backends import BACKENDS, make_row_engine, quantised
+from openai_server import make_app, serving
 from tiny_models import KINDS, Kind
 
 from medeval.adapters.catalogue import find_variants
 from medeval.adapters.variant import Variant
 from medeval.engines.contract import BaseRef, Decoding, Done, Engine, Event, Failed, Message, Request, Token
 from medeval.engines.recorded import RecordedEngine
+from medeval.engines.server import ServerEngine
 from medeval.engines.worker import RowEngine
 from medeval.errors import EngineError
 
@@ -24,7 +26,7 @@ QUESTIONS = ("血压140/90，需要担心吗？", "空腹血糖7.2", "hello")
 ROW_ENGINES = [f"{backend}-{kind}" for backend in BACKENDS for kind in KINDS]
 
 
-@pytest.fixture(scope="module", params=[*ROW_ENGINES, "mlx-vl4", "recorded"])
+@pytest.fixture(scope="module", params=[*ROW_ENGINES, "mlx-vl4", "recorded", "server"])
 def any_engine(request, tiny: Callable[[Kind], Path], tmp_path_factory) -> Iterator[Engine]:
     if request.param == "recorded":
         file = tmp_path_factory.mktemp("recorded") / "answers.jsonl"
@@ -32,6 +34,10 @@ def any_engine(request, tiny: Callable[[Kind], Path], tmp_path_factory) -> Itera
         file.write_text("\n".join(json.dumps(line, ensure_ascii=False) for line in lines), "utf-8")
         engine: Engine = RecordedEngine(file)
         engine.open(BaseRef(""), [Variant(n) for n in NAMES])
+    elif request.param == "server":
+        engine = ServerEngine()
+        yield from served(engine, tiny("vl"))
+        return
     else:
         backend, _, kind = request.param.partition("-")
         engine = make_row_engine(backend)
@@ -41,6 +47,18 @@ def any_engine(request, tiny: Callable[[Kind], Path], tmp_path_factory) -> Itera
     yield engine
     engine.close()
     engine.close()
+
+
+def served(engine: ServerEngine, root: Path) -> Iterator[Engine]:
+    """The engine before a real server, which answers by the torch engine."""
+    behind, variants = make_row_engine("torch"), list(find_variants(root / "adapters").values())
+    behind.open(BaseRef(str(root / "base")), variants)
+    with serving(make_app(behind, [v.name for v in variants])) as url:
+        engine.open(BaseRef(url), variants)
+        yield engine
+        engine.close()
+        engine.close()
+    behind.close()
 
 
 def ask(count: int = 3, tokens: int = 8) -> list[Request]:

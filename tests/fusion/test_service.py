@@ -1,6 +1,7 @@
 """Fusing as a job and from the command line: events, one result, exit codes; what failed is never deployed."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,25 @@ def test_the_command(settings, replayed, tmp_path: Path) -> None:  # noqa: F811
     replayed.distance = 1.0
     failed = run(settings, "plain", "--out", str(tmp_path / "out" / "bad"))
     assert failed.exit_code == 1 and "bad.failed" in failed.stderr
+    listed = {report["path"]: report["ok"] for report in past_reports(settings)}
+    assert listed == {str(out): True, str(tmp_path / "out" / "bad.failed"): False}
+
+
+def test_a_proven_model_is_deployed_later_and_a_failed_one_never(settings, replayed, tmp_path: Path) -> None:  # noqa: F811
+    out = tmp_path / "out" / "v3"
+    assert run(settings, "plain", "--out", str(out)).exit_code == 0
+    folder = JobFolder(tmp_path / "job")
+    folder.write_config(asdict(FuseOrder("plain", lmstudio_home=str(tmp_path / "lm"), model=str(out))))
+    work(folder, settings)
+    told = folder.events()[0][-1]
+    assert told["kind"] == "result" and told["path"] == str(out) and told["deployed"]["files"] > 5
+    assert (tmp_path / "lm" / "models" / "medeval" / "v3" / "config.json").is_file()
+    replayed.distance = 1.0
+    assert run(settings, "plain", "--out", str(tmp_path / "out" / "bad")).exit_code == 1
+    bad = FuseOrder("plain", lmstudio_home=str(tmp_path / "lm"), model=str(tmp_path / "out" / "bad.failed"))
+    folder.write_config(asdict(bad))
+    with pytest.raises(EngineError, match="did not pass"):
+        work(folder, settings)
 
 
 @pytest.mark.parametrize(

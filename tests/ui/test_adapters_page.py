@@ -1,10 +1,6 @@
 """The Adapters tab in a real browser: badges, a refused upload, a new folder, a fuse with its table, a column."""
 
-import os
 import shutil
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,14 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from browsing import WAIT, needs_browser, needs_demo, running_app
 from safetensors.numpy import load_file, save_file
-from test_browser import browser, pytestmark, wait_for
 
 from medeval.settings import ROOT
 
-__all__ = ["browser", "pytestmark"]  # fixtures and conditions of the other pages hold here too
-
-WAIT = 120_000
+pytestmark = [needs_browser, needs_demo]
 
 
 @pytest.fixture(scope="module")
@@ -40,26 +34,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(world: Path) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    places = {"MEDEVAL_HOME": str(world / "home"), "MEDEVAL_CASES": str(world / "cases"), "MEDEVAL_PORT": str(port),
-              "MEDEVAL_ADAPTERS": str(world / "adapters"), "MEDEVAL_LANG": "zh"}  # fmt: skip
-    log = (world / "log.txt").open("wb")
-    app = subprocess.Popen(
-        [sys.executable, str(ROOT / "app.py")], env={**os.environ, **places}, cwd=ROOT, stdout=log, stderr=log
-    )
-    try:
-        wait_for(f"http://127.0.0.1:{port}/", app, world / "log.txt")
-        yield f"http://127.0.0.1:{port}/"
-    finally:
-        app.terminate()
-        app.wait(timeout=20)
-        log.close()
+    places = {"MEDEVAL_CASES": str(world / "cases"), "MEDEVAL_ADAPTERS": str(world / "adapters"), "MEDEVAL_LANG": "zh"}
+    with running_app(world, **places) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
-def page(browser: Any, address: str) -> Iterator[Any]:  # noqa: F811
+def page(browser: Any, address: str) -> Iterator[Any]:
     """One visitor on the Adapters tab; the tests of this file follow on each other."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()

@@ -12,15 +12,16 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from medeval.errors import AdapterError, UsageError
+from medeval.services import Services
 from medeval.services.adapters import Adapters, Examined
 from medeval.services.fuse_checks import check_order, free_bytes, lmstudio_place
-from medeval.services.fusing import FuseOrder, Width
+from medeval.services.fusing import FuseOrder, Width, remember
 from medeval.settings import ROOT, Settings
 from medeval.store.jobs import Job
-from medeval.ui.adapters_board import command_of, left_by, needed_bytes, work_of
+from medeval.ui.adapters_board import Board, command_of, left_by, needed_bytes, work_of
 from medeval.ui.adapters_form import estimate_html, order_of
 from medeval.ui.adapters_jobs import jobs_html
-from medeval.ui.adapters_view import lineage_text, reason_text, table_html
+from medeval.ui.adapters_view import lineage_text, reason_text, reasons_html, table_html
 
 WIDTHS = [Width(16, 1000), Width(8, 600), Width(4, 400)]
 DEMO = ROOT / "models" / "demo"
@@ -217,3 +218,47 @@ def test_a_failed_proof_is_said_and_offers_no_use() -> None:
     html = jobs_html([work_of(job(state="failed", error="x"), FuseOrder("v3"), [result])], "j1", [], "", "en")
     assert "Failed its proof" in html and "v3.failed" in html and "kl_mean 0.4" in html and "me-ad-fail" in html
     assert 'data-do="column"' not in html and "medeval ui --base" not in html
+
+
+def fused_elsewhere(folder: Path) -> Path:
+    """A model as the command line leaves it, without its weights."""
+    folder.mkdir(parents=True)
+    row = {"bits": 16, "engine": "torch", "dtype": "float32", "megabytes": 1.0, "effect_lost": 0.0, "ok": True,
+           "token_agreement": 1.0, "tokens": 9, "same_answers": 2, "answers": 2, "max_logit_change": 0.0,
+           "kl_mean": 0.0, "score_change": 0.0, "scored": 2, "why": []}  # fmt: skip
+    written = {"tensors_before": 3, "tensors_after": 3, "vision_before": 1, "vision_after": 1, "changed": 2}
+    report = {"ok": True, "bits": 16, "variant": "v1", "created": "2026-01-01T10:00:00+00:00", "rows": [row],
+              "cases": ["a", "b"], "written": written}  # fmt: skip
+    (folder / "fuse_report.json").write_text(json.dumps(report))
+    (folder / "fuse_report.html").write_text("<p>proof</p>")
+    return folder
+
+
+def test_a_model_of_the_command_line_is_listed_and_deployed_later(shelf: Adapters, tmp_path: Path) -> None:
+    model = fused_elsewhere(tmp_path / "elsewhere" / "v1-16")
+    settings = shelf.settings
+    remember(settings, model)
+    remember(settings, model)
+    remember(settings, tmp_path / "gone")
+    board = Board(Services(settings))
+    (work,) = board.works()
+    assert work.order.variant == "v1" and board.report(work.job.id) == model / "fuse_report.html"
+    assert board.report("model-nothing") is None and board.report("../../x") is None
+    shown = jobs_html([work], work.job.id, [], "", "en")
+    assert f'href="fused/{work.job.id}.html"' in shown and "Deploy to LM Studio" in shown
+    assert "v1 → v1-16 (16 bit)" in shown and 'data-do="delete"' not in shown
+    with pytest.raises(UsageError, match="LM Studio"):
+        board.deploy(work.job.id, "")
+    (tmp_path / "lm").mkdir()
+    job = board.deploy(work.job.id, str(tmp_path / "lm"))
+    order = next(w for w in board.works() if w.job.id == job).order
+    assert (order.model, order.lmstudio) == (str(model), True)
+    board.services.close()
+
+
+def test_one_reason_for_many_tensors_is_said_once() -> None:
+    cut = [f"a.safetensors: layers.{n}.lora_A: 文件被截断 / the file is truncated" for n in range(5)]
+    html = reasons_html([*cut, "a.safetensors: x: 含有 NaN / holds NaN"], "en")
+    assert html.count("<details>") == 1 and "the file is truncated (5 places)" in html
+    assert all(f"layers.{n}.lora_A" in html for n in range(5)) and "x: holds NaN" in html
+    assert "<details>" not in reasons_html(cut[:3], "zh")

@@ -1,13 +1,7 @@
-"""The page in a real browser: the app as `python app.py` starts it, once for the whole module."""
+"""The page in a real browser: the app as `python app.py` starts it."""
 
-import os
 import random
 import re
-import shutil
-import socket
-import subprocess
-import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -15,65 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browsing import WAIT, needs_browser, needs_demo
 
 from medeval.demo.photos import Camera, draw_photo
-from medeval.settings import ROOT, Settings
+from medeval.settings import ROOT
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
-ARGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-IN_CI = bool(os.environ.get("CI"))
-WAIT = 120_000
-
-pytestmark = [
-    pytest.mark.skipif(BROWSER is None and not IN_CI, reason="no Chromium or Chrome is installed"),
-    pytest.mark.skipif(not Path(Settings().base, "config.json").is_file(), reason="models/demo is not built here"),
-]
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("browser")
-    shutil.copytree(ROOT / "test_cases", folder / "cases")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    places = {"MEDEVAL_HOME": str(folder / "home"), "MEDEVAL_CASES": str(folder / "cases"), "MEDEVAL_PORT": str(port)}
-    log = (folder / "log.txt").open("wb")
-    app = subprocess.Popen(
-        [sys.executable, str(ROOT / "app.py")], env={**os.environ, **places}, cwd=ROOT, stdout=log, stderr=log
-    )
-    try:
-        wait_for(f"http://127.0.0.1:{port}/", app, folder / "log.txt")
-        yield f"http://127.0.0.1:{port}/"
-    finally:
-        app.terminate()
-        app.wait(timeout=20)
-        log.close()
-
-
-def wait_for(url: str, app: "subprocess.Popen[bytes]", log: Path) -> None:
-    until = time.monotonic() + 240
-    while time.monotonic() < until and app.poll() is None:
-        try:
-            urllib.request.urlopen(url, timeout=60).close()
-            return
-        except OSError:
-            time.sleep(0.3)
-    raise AssertionError(f"the app did not come up: {log.read_text()[-2000:]}")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    assert BROWSER is not None, "CI must have Chromium installed"
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=BROWSER, args=ARGS)
-        yield started
-        started.close()
+pytestmark = [needs_browser, needs_demo]
 
 
 @pytest.fixture
@@ -203,15 +144,32 @@ def test_language_switch_relabels_and_is_remembered(page: Any) -> None:
     assert "Metrics" in page.locator("#me-about").inner_text()
 
 
+def test_switching_while_the_page_opens_holds(browser: Any, address: str) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(WAIT)
+    page.goto(address, wait_until="commit")
+    page.locator("#me-lang").get_by_text("English").click()
+    page.wait_for_function("document.querySelector('#me-cards h3')?.textContent === 'Base'")
+    answered(page)
+    page.wait_for_function("document.querySelector('.me-status.me-ready')?.textContent.includes('Model ready')")
+    assert page.locator("#me-ask").inner_text().strip() == "Ask"
+    assert page.locator(".me-topic").first.inner_text().startswith("BP")
+    context.close()
+
+
 def test_stop_keeps_what_came(page: Any) -> None:
     page.locator("button.label-wrap", has_text="生成设置").click()
     for label, value in (("最多生成词元", "2048"), ("温度", "1.5")):
         field = page.get_by_label(re.compile(f"number input.*{label}"))
         field.fill(value)
         field.press("Tab")
-    for _ in range(3):  # a short answer may end by itself before the key arrives
-        ask(page, "请详细说明高血压、糖尿病、发热和疲劳各自应当怎样处理。")
-        page.wait_for_selector("#me-cards .me-streaming")
+    for turn in range(3):  # a short answer may end by itself before the key arrives, or before it is seen streaming
+        ask(page, f"请详细说明高血压、糖尿病、发热和疲劳各自应当怎样处理。第{turn}问")
+        page.wait_for_function(
+            f"document.querySelector('.me-prompt').textContent.endsWith('第{turn}问')"
+            " && document.querySelector('#me-cards .me-streaming, #me-cards .me-done')"
+        )
         page.keyboard.press("Escape")
         answered(page)
         if "已停止" in page.locator("#me-cards").inner_text():

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -10,10 +11,12 @@ from medeval.cases.schema import Case
 from medeval.engines.contract import Answer, Loaded, Receipt
 from medeval.metrics.composite import ProfileScore, ScoreSheet
 from medeval.metrics.score import Evidence, Score
+from medeval.services.images import ImageDesk
 from medeval.ui import cards, tables
 from medeval.ui.exchange import Column, Round, View
 from medeval.ui.export import exported
 from medeval.ui.marks import marked, part, pieces_of
+from medeval.ui.says import says_html
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'</div><script>alert(2)</script>${alert(3)}{{x}}"
 LOOK = cards.Look("zh", "v3", {"numbers": "数值精度", "care": "人情味"})
@@ -109,8 +112,8 @@ def test_part_cuts_inside_a_piece() -> None:
 def test_unscored_is_a_dash_and_never_zero() -> None:
     shown = Round(Case(id="c", prompt="q"), (column("base", "a", None, numbers=Score.unscored("缺事实 / no facts")),))
     html = tables.scores_table(shown, LOOK)
-    assert html.count(">–</td>") == 2
-    assert ">0</td>" not in html
+    assert html.count(">–</td>") == 1  # the total; what this question gives nothing to judge stands together below
+    assert ">0</td>" not in html and html.count("me-rest") == 1
     assert "缺事实" in html and "no facts" not in html
     card = cards.grid_of(shown, LOOK)
     assert "me-chip" not in card and "未评分" in card
@@ -175,3 +178,13 @@ def test_exports_hold_question_answers_and_scores(fmt: str) -> None:
         assert cell["answer"]["text"] == HOSTILE and cell["scores"]["numbers"]["value"] == 0.5
     if fmt == "html":
         assert "<script>alert" not in text and "不是医疗器械" in text
+
+
+@pytest.mark.parametrize(("reports", "said"), [((False,), True), ((False, True), False), ((), False)])
+def test_an_image_that_is_no_lab_report_says_so_once(tmp_path: Path, reports: tuple[bool, ...], said: bool) -> None:
+    for number, is_report in enumerate(reports):
+        read = {"is_lab_report": is_report, "rows": [], "warnings": [], "orientation": 0}
+        (tmp_path / f"{number}.json").write_text(json.dumps(read), "utf-8")
+    names = [f"{number}.png" for number in range(len(reports))]
+    html = says_html(ImageDesk(tmp_path), names, False, LOOK)
+    assert ("没有读到化验单" in html) == said

@@ -116,6 +116,34 @@ def test_engine_trouble_is_a_sentence_and_never_an_answer(settings: Settings, fa
     until(lambda: desk.loading().state == ("failed" if fault == "open" else "ready"))
 
 
+def test_a_model_that_could_not_be_loaded_is_loaded_when_the_cause_is_mended(settings: Settings) -> None:
+    engine = Scripted("open")
+    desk = open_desk(settings, engine)
+    first = desk.startup_id
+    until(lambda: desk.loading().state == "failed")
+    desk.retry()
+    until(lambda: desk.loading().state == "failed" and not desk.find(desk.startup_id).view().running)  # type: ignore[union-attr]
+    engine.fault = ""
+    desk.retry()
+    assert desk.startup_id != first
+    assert finished(desk, desk.startup_id).rounds[0].columns[0].status == "done"
+    until(lambda: desk.loading().state == "ready")
+    told = desk.startup_id
+    desk.retry()
+    assert desk.startup_id == told, "nothing is asked again while the model is there"
+
+
+def test_a_question_tries_a_failed_model_again(settings: Settings) -> None:
+    engine = Scripted("open")
+    desk = open_desk(settings, engine)
+    finished(desk, desk.startup_id)
+    until(lambda: desk.loading().state == "failed")
+    engine.fault = ""
+    asked, _ = desk.ask(question("血压？"))
+    assert finished(desk, asked).rounds[0].columns[0].status == "done"
+    until(lambda: desk.loading().state == "ready")
+
+
 def test_an_unchanged_case_keeps_its_facts_an_edited_one_is_free(settings: Settings) -> None:
     desk = open_desk(settings, Scripted())
     prompt = desk.services.cases.cases["bp-140-90"].prompt
@@ -199,6 +227,7 @@ def test_an_exchange_outlives_the_program(settings: Settings) -> None:
     desk = open_desk(settings, engine)
     done, _ = desk.ask(question("血压？"))
     before = finished(desk, done)
+    until(lambda: len(desk.services.store.exchanges()) == 1)  # kept a moment after its page was told
     engine.gate.clear()
     cut, _ = desk.ask(question("血糖？"))
     until(lambda: (settings.home / "exchanges" / f"{cut}.json").is_file())
@@ -208,7 +237,6 @@ def test_an_exchange_outlives_the_program(settings: Settings) -> None:
     lost = again.find(cut)
     assert lost is not None and not lost.view().running
     assert lost.view().rounds[0].columns[0].status == "failed"
-    until(lambda: len(desk.services.store.exchanges()) == 1)
     engine.gate.set()
 
 

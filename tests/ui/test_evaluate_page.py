@@ -4,15 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from test_browser import address, browser, pytestmark
+from browsing import WAIT, needs_browser, needs_demo
 
-__all__ = ["address", "browser", "pytestmark"]  # fixtures and conditions of the other pages hold here too
-
-WAIT = 120_000
+pytestmark = [needs_browser, needs_demo]
 
 
 @pytest.fixture(scope="module")
-def page(browser: Any, address: str) -> Iterator[Any]:  # noqa: F811
+def page(browser: Any, address: str) -> Iterator[Any]:
     """One visitor on the Evaluate tab; the tests of this file follow on each other."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
     page = context.new_page()

@@ -1,11 +1,5 @@
 """Blind review in a real browser: two reviewers, keyboard only, over recorded answers; no model is loaded."""
 
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,16 +7,15 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from browsing import needs_browser, running_app
 from review_samples import VARIANTS, finished_run, open_services
 
 from medeval.services.reviewing import Asked
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
-ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 WAIT = 60_000
 CASES = 8
 
-pytestmark = pytest.mark.skipif(BROWSER is None and not os.environ.get("CI"), reason="no Chromium is installed")
+pytestmark = needs_browser
 
 
 class Site:
@@ -41,44 +34,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     seats = {seat.reviewer: seat.token for seat in reviewing.store.seats(review.id)}
     join = reviewing.create(reviewing.plan(Asked(run_id))).join
     services.close()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = (folder / "log.txt").open("wb")
-    app = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("review_app.py")), str(folder), str(port)],
-        stdout=log, stderr=log, env={**os.environ, "MEDEVAL_HOME": str(folder / "home")},
-    )  # fmt: skip
-    try:
-        wait_for(f"http://127.0.0.1:{port}/", app, folder / "log.txt")
-        tokens = [seats[name] for name in ("王医生", "李医生", "a", "b", "c")]
-        yield Site(f"http://127.0.0.1:{port}/", folder, review.id, tokens, join)
-    finally:
-        app.terminate()
-        app.wait(timeout=20)
-        log.close()
-
-
-def wait_for(url: str, app: "subprocess.Popen[bytes]", log: Path) -> None:
-    until = time.monotonic() + 120
-    while time.monotonic() < until and app.poll() is None:
-        try:
-            urllib.request.urlopen(url, timeout=30).close()
-            return
-        except OSError:
-            time.sleep(0.2)
-    raise AssertionError(f"the app did not come up: {log.read_text()[-2000:]}")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    assert BROWSER is not None, "CI must have Chromium installed"
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=BROWSER, args=ARGS)
-        yield started
-        started.close()
+    tokens = [seats[name] for name in ("王医生", "李医生", "a", "b", "c")]
+    with running_app(folder, str(Path(__file__).with_name("review_app.py")), str(folder), "PORT") as address:
+        yield Site(address, folder, review.id, tokens, join)
 
 
 class Reviewer:

@@ -30,8 +30,15 @@ def test_every_used_key_exists_and_every_key_is_used() -> None:
     assert used <= set(text.TEXT)
     quoted = set(re.findall(r"""["']([a-z_0-9]+)["']""", sources))
     families = {f"topic_{t}" for t in topics.TOPICS} | {f"tab_{name}" for name, _ in page.TABS}
-    families |= {k for k in text.TEXT if k.startswith(("mode_", "exp_"))}
+    families |= {k for k in text.TEXT if k.startswith(("mode_", "exp_", "da_k_"))}
     assert set(text.TEXT) <= quoted | families
+
+
+def test_every_kind_of_problem_with_data_has_a_word() -> None:
+    sources = "\n".join(p.read_text("utf-8") for p in FOLDER.parent.glob("training/data*.py"))
+    kinds = set(re.findall(r"""(?:_Fault|[pP]roblem)\([^"]*?"([a-z_]+)\"""", sources)) - {"warning"}
+    assert {"not_json", "no_samples", "overlap", "short_answer", "same_pair"} <= kinds
+    assert {kind for kind in kinds if f"da_k_{kind}" not in text.TEXT} == set()
 
 
 @pytest.mark.parametrize(
@@ -41,6 +48,8 @@ def test_every_used_key_exists_and_every_key_is_used() -> None:
         ("文件为空 / the file is empty", "en", "the file is empty"),
         ("only English / nothing else", "zh", "only English / nothing else"),
         ("压力 120 / 80 和 70", "en", "压力 120 / 80 和 70"),
+        ("要点 / key point: 复诊", "zh", "要点：复诊"),
+        ("要点 / key point: 复诊", "en", "key point: 复诊"),
     ],
 )
 def test_half(message: str, lang: text.Lang, said: str) -> None:

@@ -1,24 +1,17 @@
 """Training in a real browser: a short run from the demo preset, its curve, the new column in Compare; data checked."""
 
 import json
-import os
 import shutil
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browsing import WAIT, needs_browser, needs_demo, running_app
 
-from medeval.settings import ROOT, Settings
-from tests.ui.test_browser import ARGS, BROWSER, IN_CI, WAIT, wait_for
+from medeval.settings import ROOT
 
-pytestmark = [
-    pytest.mark.skipif(BROWSER is None and not IN_CI, reason="no Chromium or Chrome is installed"),
-    pytest.mark.skipif(not Path(Settings().base, "config.json").is_file(), reason="models/demo is not built here"),
-]
+pytestmark = [needs_browser, needs_demo]
 
 
 @pytest.fixture(scope="module")
@@ -40,37 +33,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(folder: Path) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    places = {"MEDEVAL_HOME": str(folder / "home"), "MEDEVAL_ADAPTERS": str(folder / "adapters")}
-    log = (folder / "log.txt").open("wb")
-    environment = {**os.environ, **places, "MEDEVAL_PORT": str(port), "OMP_NUM_THREADS": "1"}
-    app = subprocess.Popen([sys.executable, str(ROOT / "app.py")], env=environment, cwd=ROOT, stdout=log, stderr=log)
-    try:
-        wait_for(f"http://127.0.0.1:{port}/", app, folder / "log.txt")
-        yield f"http://127.0.0.1:{port}/"
-    finally:
-        app.terminate()
-        app.wait(timeout=20)
-        log.close()
+    with running_app(folder, MEDEVAL_ADAPTERS=str(folder / "adapters"), OMP_NUM_THREADS="1") as address:
+        yield address
 
 
 @pytest.fixture
-def page(address: str) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    assert BROWSER is not None, "CI must have Chromium installed"
+def page(browser: Any, address: str) -> Iterator[Any]:
     faults: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=ARGS)
-        page = browser.new_context(viewport={"width": 1280, "height": 1000}).new_page()
-        page.set_default_timeout(WAIT)
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.goto(address)
-        page.wait_for_selector("#me-chips .me-case")
-        yield page
-        browser.close()
+    context = browser.new_context(viewport={"width": 1280, "height": 1000})
+    page = context.new_page()
+    page.set_default_timeout(WAIT)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.goto(address)
+    page.wait_for_selector("#me-chips .me-case")
+    yield page
+    context.close()
     assert faults == []
 
 

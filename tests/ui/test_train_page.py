@@ -1,6 +1,8 @@
 """The Train and Data tabs without a browser: the form and its command, curves, tables, everything escaped."""
 
+import base64
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,15 @@ from medeval.ui.data_view import problems_html, state_html
 from medeval.ui.train_board import Opened
 from medeval.ui.train_charts import curves_html, schedule_html
 from medeval.ui.train_form import FIELDS, config_of, further_lines, note_html, preview_html, texts_of
-from medeval.ui.train_view import checkpoints_html, curve_of, duration, figures_html, runs_html, versus_html
+from medeval.ui.train_view import (
+    checkpoints_html,
+    curve_of,
+    curves_link,
+    duration,
+    figures_html,
+    runs_html,
+    versus_html,
+)
 
 
 def events(steps: int, start: float = 2.0, every: int = 5) -> list[dict[str, Any]]:
@@ -109,6 +119,21 @@ def test_curves_share_the_axis_and_shade_phases() -> None:
 
 def test_no_curve_before_the_first_step() -> None:
     assert "<svg" not in curves_html([curve_of(run(steps=0), 0)], "en")
+
+
+def test_preference_training_draws_how_often_and_by_how_much_the_better_answer_wins() -> None:
+    told = [dict(event) for event in events(10)]
+    for event in told:
+        if event["kind"] in ("step", "eval"):
+            event |= {"accuracy": 0.75 if event["kind"] == "step" else 0.625, "margin": 0.4}
+    learned = replace(run(state="done"), history=read_history(told))
+    drawn = curves_html([curve_of(learned, 0), curve_of(run("plain"), 1)], "en")
+    assert "preference accuracy" in drawn and "reward margin" in drawn
+    assert "preference accuracy 0.625 · step 10" in drawn  # held-out pairs are marks
+    assert "preference accuracy" not in curves_html([curve_of(run(), 0)], "en")
+    assert "62%" in figures_html(learned, "en") and "+0.400" in figures_html(learned, "en")
+    table = base64.b64decode(curves_link([learned], "en").split("base64,")[1].split('"')[0]).decode()
+    assert "mine,10,0.2," in table and table.splitlines()[-1].endswith("0.75,0.4,0.625,0.4")
 
 
 @pytest.mark.parametrize(
