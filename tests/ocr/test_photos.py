@@ -27,10 +27,21 @@ def exact(report: Report, photo: Photo) -> int:
     return sum((r.name, r.value, r.unit, r.low, r.high, r.flag) in got for r in photo.rows)
 
 
+@pytest.fixture(scope="module")
+def upright(reader: Reader) -> tuple[Photo, Report]:
+    """A photo that nobody turned, and what was read of it."""
+    photo = draw_photo(random.Random(0), Camera(skew=4.0), panels=1)
+    return photo, read_report(pixels(photo), reader)
+
+
 @pytest.mark.parametrize("turned", [0, 90, 180, 270])
-def test_turned_sheet_is_read_without_being_told(reader: Reader, turned: int) -> None:
-    photo = draw_photo(random.Random(turned), Camera(turned=turned, skew=4.0), panels=1)
-    report = read_report(pixels(photo), reader)
+def test_turned_sheet_is_read_without_being_told(
+    reader: Reader, upright: tuple[Photo, Report], turned: int
+) -> None:
+    photo, report = upright
+    if turned:
+        photo = draw_photo(random.Random(turned), Camera(turned=turned, skew=4.0), panels=1)
+        report = read_report(pixels(photo), reader)
     assert report.orientation == turned and report.is_lab_report
     assert exact(report, photo) == len(photo.rows)
 
@@ -86,9 +97,8 @@ def test_other_pictures_are_said_to_be_no_report(reader: Reader, kind: str) -> N
     assert list(report.warnings) == [NOT_A_REPORT]
 
 
-def test_document_has_the_fields_scripts_depend_on(reader: Reader) -> None:
-    photo = draw_photo(random.Random(0), Camera(), panels=1)
-    found = as_json(read_report(pixels(photo), reader))
+def test_document_has_the_fields_scripts_depend_on(upright: tuple[Photo, Report]) -> None:
+    found = as_json(upright[1])
     assert set(found) >= {"orientation", "is_lab_report", "rows", "warnings"}
     fields = {"name", "abbr", "value", "unit", "low", "high", "flag", "confidence", "box"}
     assert all(set(row) >= fields and isinstance(row["value"], str) for row in found["rows"])
