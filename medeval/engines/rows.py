@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Event as Flag
 from typing import Generic, Protocol, TypeVar
 
@@ -27,6 +27,7 @@ class Prompt(Protocol):
 
 
 P = TypeVar("P", bound=Prompt)
+CLOSED = "引擎已关闭 / the engine was closed"
 
 
 @dataclass(eq=False)
@@ -53,6 +54,26 @@ class Job:
         if self.pending:
             self.events.put(self.pending)
             self.pending = []
+
+    def answers(self, works: Callable[[], bool]) -> Iterator[Event]:
+        """The caller's side: events until every request has ended; `works` tells whether anybody still answers."""
+        left = dict.fromkeys(request.id for request in self.requests)
+        try:
+            while left:
+                for event in self._next(works, left):
+                    if not isinstance(event, Token):
+                        left.pop(event.request_id, None)
+                    yield event
+        finally:
+            self.abandoned.set()
+
+    def _next(self, works: Callable[[], bool], left: Iterable[str]) -> Sequence[Event]:
+        while True:
+            try:
+                return self.events.get(timeout=1.0)
+            except Empty:
+                if not works():
+                    return [Failed(request_id, CLOSED) for request_id in left]
 
 
 @dataclass(eq=False)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from medeval.engines.contract import Answer, Decoding, Done, Failed, FinishReason, Message, Request
 from medeval.engines.conversation import TextStream
-from medeval.engines.rows import Job, Prompt, Row
+from medeval.engines.rows import CLOSED, Job, Prompt, Row
 from medeval.errors import EngineError
 
 PREFILL_TOKENS = 8192
@@ -106,7 +106,7 @@ class Scheduler:
                 # Nobody may wait for ever, whatever went wrong.
                 self._fail_all(sentence(error))
         self._batch.switch("")
-        self._fail_all("引擎已关闭 / the engine was closed")
+        self._fail_all(CLOSED)
 
     def _receive(self) -> bool:
         """Takes new jobs; waits only where there is nothing to do."""

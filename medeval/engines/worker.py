@@ -7,13 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from queue import Empty
 from threading import Event as Cancel
 from threading import Thread
 from typing import Any, Generic, Protocol, TypeVar
 
 from medeval.adapters.variant import Variant
-from medeval.engines.contract import BaseRef, Event, Failed, Receipt, Request, Token
+from medeval.engines.contract import BaseRef, Event, Receipt, Request
 from medeval.engines.gating import Change
 from medeval.engines.rows import Job
 from medeval.engines.scheduler import Batch, Encoder, Scheduler
@@ -129,27 +128,12 @@ class RowEngine(ABC, Generic[T]):
         if self._scheduler is None:
             raise EngineError("引擎还没有打开 / the engine is not open")
         job = Job(tuple(requests), cancel)
-        left = dict.fromkeys(request.id for request in job.requests)
-        if left:
+        if job.requests:
             self._scheduler.inbox.put(job)
-        try:
-            while left:
-                for event in self._next(job, list(left)):
-                    if not isinstance(event, Token):
-                        left.pop(event.request_id, None)
-                    yield event
-        finally:
-            job.abandoned.set()
+        yield from job.answers(self._works)
 
-    def _next(self, job: Job, left: Sequence[str]) -> Sequence[Event]:
-        """This job's next events; failures where the worker ended without answering."""
-        while True:
-            thread = self._thread
-            try:
-                return job.events.get(timeout=1.0)
-            except Empty:
-                if thread is None or not thread.is_alive():
-                    return [Failed(request_id, "引擎已关闭 / the engine was closed") for request_id in left]
+    def _works(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
 
     def close(self) -> None:
         """Ends the worker and frees the model; may be called twice."""

@@ -9,7 +9,6 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from queue import Empty
 from threading import Event as Cancel
 from threading import Thread
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 from medeval.adapters.variant import Variant
 from medeval.engines.contract import BaseRef, Done, Event, Failed, Loaded, Message, Receipt, Request, Token
 from medeval.engines.pictures import PixelKey, picture_key
-from medeval.engines.rows import Job
+from medeval.engines.rows import CLOSED, Job
 from medeval.engines.scheduler import sentence
 from medeval.engines.server.address import Address, parse_address
 from medeval.engines.server.asking import Asker, Limits, Reply, make_client
@@ -29,7 +28,6 @@ from medeval.errors import EngineError, MedevalError, UsageError
 
 _WATCH_SECONDS = 0.02
 _PICTURES = 16
-CLOSED = "引擎已关闭 / the engine was closed"
 UNKNOWN = (
     "服务器不说明权重、精度和设备：适配器是否生效、各版本是否同一基础模型，无法核对"
     " / a server tells nothing of weights, precision or device: whether an adapter is in effect, and whether all"
@@ -103,26 +101,12 @@ class ServerEngine:
         if session is None:
             raise EngineError("引擎还没有打开 / the engine is not open")
         job = Job(tuple(requests), cancel)
-        left = dict.fromkeys(request.id for request in job.requests)
-        if left:
+        if job.requests:
             session.begin(job)
-        try:
-            while left:
-                for event in self._next(job, list(left)):
-                    if not isinstance(event, Token):
-                        left.pop(event.request_id, None)
-                    yield event
-        finally:
-            job.abandoned.set()
+        yield from job.answers(self._works)
 
-    def _next(self, job: Job, left: Sequence[str]) -> Sequence[Event]:
-        while True:
-            thread = self._thread
-            try:
-                return job.events.get(timeout=1.0)
-            except Empty:
-                if thread is None or not thread.is_alive():
-                    return [Failed(request_id, CLOSED) for request_id in left]
+    def _works(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
 
     def close(self) -> None:
         """Ends the connections and the thread; may be called twice."""
