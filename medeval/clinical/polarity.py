@@ -19,13 +19,17 @@ _INNOCENT = Pattern(
     r"|不超过|不低于|不高于|不少于|不大于|不小于|不(?:必|用|要)(?:过于|过度|太)?(?:担心|紧张|害怕|着急|焦虑|惊慌|恐慌|担忧)"
     r"|别(?:太|过于)?(?:担心|紧张|害怕|着急|焦虑|慌)|差别|特别|分别|区别|级别|性别|类别|个别|识别|鉴别|别人|别的|别墅"
     r"|无法|无症状|非常|非同日|非药物|非甾体|非处方|并非没有|未来|没关系|没问题|忌口|无糖|不要紧|不容易|不知道|不清楚|不了解"
+    r"|无(?:创|菌|痛(?=[分人胃肠])|毒|水(?=酒|乙)|氧|烟|铅|线|脑|力|精|尿|疑|意|助(?!于)|望|数|名|精子症)|不(?:孕|育|全|典型|随意|自主|饱和|定期|定时|锈|振|宁|畅|调|遂|均|对称|协调|完全|可逆|由|禁|止)"
+    r"|未(?:成年|成熟|婚|必|知|病)|非(?:特异|典型|霍奇金|小细胞|结核|侵入|手术|感染|酒精|瓣膜|梗阻|酮症|免疫|阻塞|对称|线性|ST段|st段)|禁[欲声]|停经|停搏|停滞"
     r"|不是没有|不得超过|不能超过|不可超过|不要超过|不应超过|不宜超过|不然"
     r"|not only|no doubt|can(?:no|')t (?:rule out|exclude)|not rule out|no matter|no more than|not exceed|not yet clear"
 )
 _NEGATION = Pattern(
     r"并不|并非|不|没有?|无(?!线)|未|勿|别|避免|禁|忌|停(?!止使用时)|排除|否认|缺乏|而非|非(?=[\u4e00-\u9fff])"
     r"|\b(?:not|no|without|never|avoid(?:ing|ed|s)?|don't|doesn't|isn't|aren't|cannot|can't|shouldn't|won't|denies|nor|neither"
-    r"|negative for|rather than|instead of|rules? out|ruled out|stop|against|unlikely)\b"
+    r"|negative for|rather than|instead of|rules? out|ruled out|stop|unlikely"
+    r"|(?:(?<=advise )|(?<=advises )|(?<=advised )|(?<=recommend )|(?<=recommends )|(?<=recommended )|(?<=caution )"
+    r"|(?<=warn )|(?<=warns )|(?<=warned )|(?<=decide )|(?<=decided ))against)\b"
 )
 _BREAK = Pattern(
     r"(?<![不未没])(?<!不可能)会|(?<!不会)(?<!不)(?:导致|引起)|可致|但|而是|却|不过|反而|然而|就是|(?<![不无没未需])(?:应该|应当|应|建议|请|务必|必须)|(?<![不无未没])需要?|\bbut\b|\bhowever\b|\bplease\b"

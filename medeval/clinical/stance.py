@@ -12,7 +12,8 @@ from medeval.clinical.word_list import WordList
 _SIDE_CLAUSE = Pattern(
     r"\b(?:if|when|whenever|unless|in cases? (?:of|where)|who|whom|whose|which"
     r"|that (?:do|does|did|can|is|are|has|have)\b)\b[^,.;:]*"
-    r"|(?:如果|若|一旦|当)[^，,。；;]*|\bnot (?:only|all|just|yet|necessarily)\b|\bno (?:more|less|doubt|matter)\b"
+    r"|(?:如果|若|一旦|当)[^，,。；;]*|\bno (?:more|less|doubt|matter)\b"
+    r"|\bnot (?:only|all|just|yet|necessarily|fully|completely|entirely|always|well)\b"
 )
 _TURN = Pattern(r"\b(?:not|no|never|cannot|can't|don't|doesn't|isn't|aren't|won't|shouldn't|without|neither|nor|n't)\b")
 _TURN_ZH = Pattern(r"不(?!良|适|同|足|仅|断|但|明|稳|规)|没有|未|无(?!症)|非(?!处方|甾)|勿|别(?!是)")

@@ -5,7 +5,7 @@ list knows become pairs of characters. Weights stand for how much a word tells; 
 """
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -55,13 +55,18 @@ _CLAUSE_EN = Pattern(
 
 
 class Word(NamedTuple):
-    """`key` is the same for words of one meaning; `denied` = its clause holds an odd number of negating words."""
+    """`key` is the same for words of one meaning; `denied` = its clause holds an odd number of negating words.
+
+    `sign` follows the reach of these words in Chinese: 1 affirmed, 2 denied, 3 where they come only behind it. In a
+    list ("休息、避免同房和定期复查") the rest is not denied with one item.
+    """
 
     start: int
     end: int
     key: str
     weight: float
     denied: bool
+    sign: int
 
 
 @dataclass(frozen=True)
@@ -135,8 +140,8 @@ def _meanings(reading: Reading) -> list[tuple[int, int, str]]:
     return sorted(found)
 
 
-def _denials(reading: Reading, known: list[tuple[int, int, str]]) -> tuple[list[int], list[bool]]:
-    """Starts of clauses, and whether each holds an odd number of negating words.
+def _denials(reading: Reading, known: list[tuple[int, int, str]]) -> tuple[list[int], list[list[int]]]:
+    """Starts of clauses, and where each holds negating words.
 
     A negating word inside a known expression ("without improvement", "not recommended", "stop") belongs to its meaning.
     """
@@ -151,11 +156,10 @@ def _denials(reading: Reading, known: list[tuple[int, int, str]]) -> tuple[list[
     starts = sorted({0, *breaks, *(end + 1 for _, end in reading.clauses)})
     if text.isascii():
         starts = sorted({*starts, *(m.end() for m in _CLAUSE_EN.finditer(text))})
-    odd = [False] * len(starts)
+    held: list[list[int]] = [[] for _ in starts]
     for place in negating:
-        index = bisect_right(starts, place) - 1
-        odd[index] = not odd[index]
-    return starts, odd
+        held[bisect_right(starts, place) - 1].append(place)
+    return starts, held
 
 
 @lru_cache(maxsize=128)  # whoever asks for them keeps what was made of them
@@ -180,19 +184,33 @@ def words_of(reading: Reading) -> tuple[Word, ...]:
 
 
 def _placed(
-    reading: Reading, found: list[tuple[int, int, str, float]], starts: list[int], odd: list[bool]
+    reading: Reading, found: list[tuple[int, int, str, float]], starts: list[int], negating: list[list[int]]
 ) -> tuple[Word, ...]:
-    """Words as (start, end, key, weight), in order, with their clause's polarity; in an aside they weigh less."""
+    """Words as (start, end, key, weight), in order, with their polarity; in an aside they weigh less."""
     asides = [m.span() for m in _ASIDE.finditer(reading.text)]
+    stops = [*(bisect_left(found, (start,)) for start in starts[1:]), len(found)]
     words: list[Word] = []
-    clause, last = 0, len(starts) - 1
-    for start, end, key, weight in found:
-        while clause < last and starts[clause + 1] <= start:
-            clause += 1
-        if asides and any(first < start < stop for first, stop in asides):
-            weight *= ASIDE
-        words.append(Word(start, end, key, weight, odd[clause]))
+    first = 0
+    for places, stop in zip(negating, stops, strict=True):
+        held = found[first:stop]
+        scoped = places and held and held[-1][0] > places[-1]
+        for start, end, key, weight in held:
+            if asides and any(opened < start < closed for opened, closed in asides):
+                weight *= ASIDE
+            denied = len(places) % 2 == 1
+            sign = _sign(reading.text, places, start) if scoped else 1 + denied
+            words.append(Word(start, end, key, weight, denied, sign))
+        first = stop
     return tuple(words)
+
+
+def _sign(text: str, negating: list[int], place: int) -> int:
+    """Polarity of a Chinese word: that of its item of a list, of the item before where its own holds no negation."""
+    before = bisect_left(negating, place)
+    if not before:
+        return 3
+    opened = text.rfind("、", 0, negating[before - 1])
+    return 2 if (before - bisect_left(negating, opened)) % 2 else 1
 
 
 @lru_cache(maxsize=1)

@@ -202,7 +202,7 @@ def _without_trials(row: Row, evidence: Evidence) -> Figure:
         return share([
             (cluster, float(any(_value(scores, measure) < FAULTED for measure in row.measures)))
             for cluster, language, scores in evidence.originals
-            if row.language in (None, language)
+            if row.language in (None, language) and any(scores.get(measure) is not None for measure in row.measures)
         ])  # fmt: skip
     speed = evidence.speed
     return NOTHING if speed is None else Figure(speed, speed, speed, TIMED, TIMED)

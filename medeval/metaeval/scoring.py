@@ -14,10 +14,12 @@ Scores = Mapping[str, float | None]
 Scorer = Callable[[Case, str], Scores]
 PROFILE = "profile:"
 BASELINE = "baseline:"
+UNMARKED = "unmarked:"
+"""Before the name of a metric: 1 where it marks nothing of the answer as wrong, else 0; asked of right answers only."""
 
 
 def metric_scores(case: Case, text: str) -> Scores:
-    """Every registered metric and, as `profile:NAME`, every profile."""
+    """Every registered metric, as `profile:NAME` every profile, and whether a key point is marked as wrongly said."""
     from medeval.metrics.composite import score_answer
     from medeval.metrics.score import all_metrics
 
@@ -27,6 +29,9 @@ def metric_scores(case: Case, text: str) -> Scores:
     for name, score in sheet.scores.items():
         up = known[name].higher_is_better
         found[name] = score.value if up or score.value is None else 1.0 - score.value
+    points = sheet.scores["completeness"]
+    marked = any(evidence.kind == "bad" for evidence in points.evidence)
+    found[UNMARKED + "completeness"] = None if points.value is None else float(not marked)
     return found | {PROFILE + name: profile.value for name, profile in sheet.profiles.items()}
 
 

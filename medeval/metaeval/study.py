@@ -12,7 +12,7 @@ from medeval.evaluation.statistics import holm
 from medeval.metaeval.agreement import Judged, Weigh, judge, weigh_by_rules
 from medeval.metaeval.items import Item, Pool, seeded
 from medeval.metaeval.rows import TIMED, Evidence, Outcome, load_rows, measured_row
-from medeval.metaeval.scoring import BASELINE, PROFILE, Remembered, Scorer, metric_scores, with_baselines
+from medeval.metaeval.scoring import BASELINE, PROFILE, UNMARKED, Remembered, Scorer, metric_scores, with_baselines
 from medeval.metaeval.trials import Progress, Trial, trials_of, trials_of_notes
 
 VARIANTS = 4
@@ -56,7 +56,7 @@ def run_study(
     trials = [*trials_of(pool.items, score, progress), *trials_of_notes(pool.notes, score)]
     judged = judge(pool.claims, weigh)
     originals = [(item, dict(score(item.case, item.answer))) for item in pool.items]
-    measures = tuple(dict.fromkeys(name for t in trials for name in t.original))
+    measures = tuple(dict.fromkeys(n for t in trials for n in t.original if not n.startswith(UNMARKED)))
     metrics = tuple(name for name in measures if not name.startswith((PROFILE, BASELINE)))
     alarms = _alarms(originals)
     given = [(item.cluster, item.language, scores) for item, scores in originals]

@@ -77,12 +77,38 @@ CONTRARY = [
     ("Symptoms that last without improvement need care", "See a doctor if symptoms do not improve.", False),
     ("术后可以游泳", "术后应避免游泳。", True),
     ("术后可以游泳", "术后可以游泳。", False),
+    ("多吃粗粮和保持好心情", "保持好心情，避免生气。", False),
+    ("说明它是保健食品，并非药品", "它属于保健食品，其服用也可以先问药师。", False),
+    ("饭后散步、避免久坐和定期称体重", "要定期称体重。", False),
+    ("包括无创检查和随访", "检查可以选无创的，之后随访。", False),
+    ("适当增加户外活动的时间", "减少屏幕时间，多到户外活动。", False),
+    ("It is a chronic, non-contagious rash", "It is a chronic rash that is not contagious.", False),
+    ("Genes and stress are causes", "The cause is not fully understood, but genes and stress are causes.", False),
+    ("Drugs against rejection can cause it", "Drugs for rejection can cause it.", False),
+    ("Doctors advise against alcohol", "Doctors advise alcohol.", True),
 ]
 
 
 @pytest.mark.parametrize(("statement", "answer", "contrary"), CONTRARY)
 def test_contradiction(statement: str, answer: str, contrary: bool) -> None:
     assert (support(read(answer), statement).contradiction > 0.35) is contrary
+
+
+@pytest.mark.parametrize(
+    ("text", "signs"),
+    [
+        ("饭后散步、避免久坐和熬夜", {"散步": 3, "久坐": 2, "熬夜": 2}),
+        ("避免久坐、熬夜", {"久坐": 2, "熬夜": 2}),
+        ("避免久坐、不熬夜、散步", {"久坐": 2, "熬夜": 2}),
+        ("散步是不需要的", {"散步": 2}),
+        ("无菌操作", {"操作": 1}),
+        ("The rash does not itch", {"rash": 3, "itch": 2}),
+    ],
+)
+def test_a_negation_reaches_what_follows_it(text: str, signs: dict[str, int]) -> None:
+    keys = {word: words_of(read(word))[0].key for word in signs}
+    found = {word.key: word.sign for word in words_of(read(text))}
+    assert {word: found[keys[word]] for word in signs} == signs
 
 
 def test_words_of_the_question_tell_little() -> None:
@@ -137,6 +163,7 @@ def test_synonyms_are_one_word(one: str, other: str) -> None:
         ("avoid it", -1),
         ("do not avoid it", 1),
         ("if you are not well, you can take it", 1),
+        ("it is not fully understood but can be used", 1),
         ("可以服用", 1),
         ("不可以服用", -1),
         ("天气很好", 0),

@@ -102,6 +102,16 @@ def test_unscored_is_a_tie_in_the_row_and_absent_from_the_metric() -> None:
     assert row.by_measure["completeness"].value is None
 
 
+def test_a_right_answer_whose_key_point_is_marked_wrong_is_counted() -> None:
+    def accusing(case: Case, text: str) -> Mapping[str, float | None]:
+        return dict(perfect(case, text)) | {"unmarked:completeness": float(text != EN)}
+
+    study = run_study(pool(), accusing, weigh_perfectly, timed=False)
+    row = next(o for o in study.outcomes if o.row.id == "opposed")
+    assert row.figure.value == 0.5 and row.status == "not met"
+    assert "unmarked:completeness" not in study.measures
+
+
 def test_rows_name_what_exists() -> None:
     from medeval.metaeval.gaming import TRICKS
     from medeval.metaeval.invariance import INVARIANCES
@@ -114,7 +124,7 @@ def test_rows_name_what_exists() -> None:
     assert len(changes) == len(OPERATORS) + len(INVARIANCES) + len(TRICKS)
     for row in load_rows():
         assert set(row.names) <= changes and set(row.judges) <= set(all_metrics())
-        assert {m for m in row.measures if not m.startswith("profile:")} <= set(all_metrics())
+        assert {m.removeprefix("unmarked:") for m in row.measures if not m.startswith("profile:")} <= set(all_metrics())
     assert len({row.id for row in load_rows()}) == len(load_rows())
 
 

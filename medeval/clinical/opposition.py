@@ -1,0 +1,70 @@
+"""How far a sentence speaks against a statement: opposite words, rival figures, turned polarity, the other side taken.
+
+A mark of contradiction accuses, so single words are not enough: an opposite counts beside what it is said of, a
+negation as far as it reaches, and the side of a Chinese clause (可以, 避免) only for the words of that clause.
+"""
+
+from medeval.clinical.quantities import Quantity, quantity_stated
+from medeval.clinical.stance import stance
+from medeval.clinical.statement_words import Line, Wanted
+from medeval.clinical.units import convert
+from medeval.clinical.words import FIGURE
+
+SAME_THING = 0.7  # from here on a sentence is about the same thing, so that another polarity contradicts
+SIDED = 0.3  # share of a statement that a sentence holds before its clauses are asked which side they take
+SIDE = 0.5  # what the side of a whole English sentence tells: a guess by single words
+
+
+def against(wanted: Wanted, line: Line, shared: list[int]) -> tuple[float, float]:
+    """How far a sentence speaks of the same thing, and how clearly it says the opposite; both in [0, 1].
+
+    `shared` = places of the statement's words that the sentence holds.
+    """
+    if not shared:
+        return 0.0, 0.0
+    halves = wanted.halves
+    held = sum([halves[place] for place in shared])
+    if not held:
+        return 0.0, 0.0
+    alike = min(1.0, held / wanted.half)
+    clash = _clash(wanted, line, shared)
+    turned = 0.0
+    if alike >= SAME_THING:
+        words, meant = wanted.words, line.meant
+        turned = sum([halves[place] for place in shared if not meant[words[place][0]] & words[place][2]]) / held
+    sides = _other_side(wanted, line, shared, held) / held if wanted.text.isascii() or alike >= SIDED else 0.0
+    return alike, max(alike * max(sides, turned), min(1.0, (held + clash) / wanted.half) if clash else 0.0)
+
+
+def _clash(wanted: Wanted, line: Line, shared: list[int]) -> float:
+    """Weight of the gravest word or figure of the statement in whose place the sentence holds one that excludes it."""
+    halves, said = wanted.halves, line.words.keys()
+    clash = 0.0
+    for place, others, beside in wanted.excluded:
+        if halves[place] > clash and place not in shared and not others.isdisjoint(said):
+            if not beside or any(beside & keys and others & keys for _, keys in line.clauses()):
+                clash = halves[place]
+    for figure in wanted.figures if line.figures else ():
+        rival = [f for f in line.figures if _rivals(f, figure)]
+        if rival and not any(quantity_stated(f, figure) for f in line.figures):
+            clash = max(clash, FIGURE)
+    return clash
+
+
+def _other_side(wanted: Wanted, line: Line, shared: list[int], held: float) -> float:
+    """Weight of what the sentence holds of the statement but takes the other side on."""
+    if wanted.text.isascii():
+        side = stance(wanted.text)
+        return SIDE * held * max(0.0, -side * stance(line.text)) if side else 0.0
+    keys = {wanted.words[place][0] for place in shared}
+    mine = [(stance(clause), words) for clause, words in wanted.clauses]
+    theirs = [(stance(clause), words) for clause, words in line.clauses()] if any(side for side, _ in mine) else []
+    both = [keys & asked & said for side, asked in mine for other, said in theirs if side * other < 0]
+    return max((sum(wanted.halves[wanted.places[key]] for key in some) for some in both), default=0.0)
+
+
+def _rivals(one: Quantity, other: Quantity) -> bool:
+    """Whether two figures can stand for the same thing: one unit, or one number with another unit of the same kind."""
+    if not (one.unit and other.unit) or one.kind != other.kind:
+        return False
+    return one.unit == other.unit or (one.values == other.values and convert(1.0, one.unit, other.unit) is not None)
