@@ -1,7 +1,7 @@
 """A statement and the sentences of an answer as words with weights and polarity, ready to be compared."""
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,6 +11,7 @@ from medeval.clinical.reading import Reading, read
 from medeval.clinical.words import FIGURE, Word, kinds, opposites, without_asking, words_of
 
 _CLAUSE = re.compile(r"[^，,;；:：。]+")
+_PART = re.compile(r"[、，；：（）]|(?<=[^ -~])[;:()]|包括|例如|以及|涵盖")
 ASKED = 0.15  # what a word weighs that the question holds already
 NEARBY = 10  # characters within which a word stands beside another
 
@@ -43,6 +44,7 @@ class Wanted:
     `half` is what contradiction is measured against, the mean of `total` and the same without the question's discount;
     `halves` are its parts. `places` says where a word stands in `words`. By place `narrower` names the words that some
     include, and `excluded` those outside the statement that exclude some, with the words beside these: what rises.
+    `parts` counts the items of a list and the clauses: for each word, then each figure, the part it stands in.
     """
 
     text: str
@@ -55,6 +57,7 @@ class Wanted:
     places: dict[str, int]
     narrower: tuple[tuple[int, frozenset[str]], ...]
     excluded: tuple[tuple[int, frozenset[str], frozenset[str]], ...]
+    parts: tuple[int, ...]
 
 
 @lru_cache(maxsize=512)
@@ -114,8 +117,11 @@ def wanted_of(statement: str, question: str) -> Wanted:
         for key, place in places.items()
         if key in opposites()
     )
+    cuts = [match.end() for match in _PART.finditer(reading.text)]
+    starts = [next(word.start for word in said if word.key == key) for key in found] + [f.start for f in figures]
+    parts = tuple(bisect_right(cuts, start) for start in starts)
     clauses = clauses_of(reading.text, said)
-    return Wanted(reading.text, clauses, words, figures, total, half, halves, places, narrower, excluded)
+    return Wanted(reading.text, clauses, words, figures, total, half, halves, places, narrower, excluded, parts)
 
 
 def clauses_of(text: str, said: Sequence[Word], start: int = 0) -> list[tuple[str, frozenset[str]]]:

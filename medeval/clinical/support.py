@@ -14,7 +14,7 @@ from medeval.clinical.words import FIGURE
 
 DENIED = 0.3  # what a word counts whose clause has the other polarity
 MEMBER = 0.7  # what a narrower word counts
-MIX = 0.75  # of the best sentence; the rest is what all sentences hold together
+MIX = 0.75  # of the best sentence for each part of the statement; the rest is what all sentences hold together
 BREADTH = 0.1  # what support by further sentences adds
 ALONE = 0.5
 NEAR = 0.15  # a sentence so much less alike than the most alike one is about something else
@@ -64,6 +64,7 @@ def support(reading: Reading, statement: str, question: str = "", skip: frozense
     weights = [weight for _, weight, _ in wanted.words] + [FIGURE] * len(wanted.figures)
     best, at, missed = 0.0, lines[0], 1.0
     most = [0.0] * len(weights)
+    parts = dict.fromkeys(wanted.parts, 0.0)
     sides: list[tuple[float, float]] = []
     for line in lines:
         shared = _shared(wanted, line)
@@ -71,10 +72,16 @@ def support(reading: Reading, statement: str, question: str = "", skip: frozense
             continue
         counts = _counts(wanted, line, shared)
         share = 0.0
+        here: dict[int, float] = {}
         for place, count in counts:
-            share += weights[place] * count
+            part, worth = wanted.parts[place], weights[place] * count
+            share += worth
+            here[part] = here.get(part, 0.0) + worth
             if count > most[place]:
                 most[place] = count
+        for part, worth in here.items():
+            if worth > parts[part]:
+                parts[part] = worth
         share /= wanted.total
         if share <= 0.0:
             continue
@@ -86,7 +93,7 @@ def support(reading: Reading, statement: str, question: str = "", skip: frozense
     opposed = max((contrary for alike, contrary in sides if alike >= nearest), default=0.0)
     figures = most[len(wanted.words) :]
     everywhere = sum(weight * m for weight, m in zip(weights, most, strict=True))
-    core = MIX * best + (1 - MIX) * everywhere / wanted.total
+    core = (MIX * sum(parts.values()) + (1 - MIX) * everywhere) / wanted.total
     if figures and not all(figures):
         core *= 0.5 + 0.5 * sum(figures) / len(figures)
     degree = (1 - BREADTH) * core + BREADTH * (1 - missed) / ALONE * (1 - ALONE / 2)

@@ -102,6 +102,10 @@ def test_contradiction(statement: str, answer: str, contrary: bool) -> None:
         ("避免久坐、不熬夜、散步", {"久坐": 2, "熬夜": 2}),
         ("散步是不需要的", {"散步": 2}),
         ("无菌操作", {"操作": 1}),
+        ("除非发热", {"发热": 1}),
+        ("列出接种反应、接种禁忌、病毒特性", {"病毒": 1}),
+        ("孕妇禁忌饮酒", {"饮酒": 2}),
+        ("晶状体不规则、散光", {"散光": 1}),
         ("The rash does not itch", {"rash": 3, "itch": 2}),
     ],
 )
@@ -109,6 +113,13 @@ def test_a_negation_reaches_what_follows_it(text: str, signs: dict[str, int]) ->
     keys = {word: words_of(read(word))[0].key for word in signs}
     found = {word.key: word.sign for word in words_of(read(text))}
     assert {word: found[keys[word]] for word in signs} == signs
+
+
+def test_the_items_of_a_list_may_stand_in_different_sentences() -> None:
+    listed = "居家护理包括卧床休息、补充水分和开窗通风"
+    spread = support(read("先卧床休息。\n再补充水分。\n最后开窗通风。这些是居家护理。"), listed).degree
+    one = support(read("居家护理时先卧床休息。\n再吃点东西。"), listed).degree
+    assert spread > 0.85 > 0.5 > one
 
 
 def test_words_of_the_question_tell_little() -> None:
