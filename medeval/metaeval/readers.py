@@ -113,7 +113,7 @@ def _text(fields: Fields, *names: str) -> str:
     """The first of `names` that is there; it must be text and not blank."""
     name = next((name for name in names if name in fields), names[0])
     value = fields.get(name)
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str) or not any(sign.isalnum() for sign in value):
         raise ValueError(f"{name}: 应为非空文本 / should be text that is not empty")
     return value.strip()
 

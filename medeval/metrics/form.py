@@ -5,11 +5,17 @@ from collections import Counter
 from functools import lru_cache
 
 from medeval.cases.schema import AnyOf, Case
-from medeval.clinical.lexicons import analytes, hits
+from medeval.clinical.lexicons import hits
+from medeval.clinical.quantities import quantities_of
 from medeval.clinical.reading import Reading, read
+from medeval.clinical.words import GENERIC, KNOWN, words_of
+from medeval.metrics.marks import echoes
 from medeval.metrics.score import Score, metric
 
 SHORTEST, LONGEST = 15, 1500
+ENOUGH = 3.0  # weight of the words that question and answer must share: three words that tell something
+LARGE = 10  # a smaller figure is shared by chance
+SHOWN = 5
 _STOP = re.compile(r"[。！!？?\n]")
 _NO_CJK = re.compile(r"[^\u3400-\u9fff]+")
 _SPECIAL_TOKENS = re.compile(r"<\|[a-z_]+\|>|\[INST\]|</s>")
@@ -46,24 +52,50 @@ def format_of_answer(case: Case, text: str) -> Score:
     return Score(value, "；".join(reason for _, reason in faults) or "格式正常 / well formed")
 
 
-@lru_cache(maxsize=2048)
-def _topics(reading: Reading) -> frozenset[str]:
-    found = {f"c:{h.key}" for h in hits(reading, "concept")} | {f"d:{h.key}" for h in hits(reading, "drug")}
-    found |= {f"a:{analytes()[h.key].substance or analytes()[h.key].quantity}" for h in hits(reading, "analyte")}
-    return frozenset(found | {f"f:{h.key}" for h in hits(reading, "finding")})
+@lru_cache(maxsize=512)
+def _asked(prompt: str, points: tuple[str, ...]) -> dict[str, float]:
+    """The telling words of a question and its key points, with their weights."""
+    words = (word for text in (prompt, *points) for word in words_of(read(text)))
+    return {word.key: word.weight for word in words if word.weight >= GENERIC}
+
+
+def _runs(text: str, spans: list[tuple[int, int]]) -> list[str]:
+    """What the spans cover, each run once; pairs of characters that overlap are one run."""
+    runs: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if runs and start < runs[-1][1]:
+            start, end = runs[-1][0], max(end, runs.pop()[1])
+        runs.append((start, end))
+    return list(dict.fromkeys(text[start:end] for start, end in runs))
+
+
+def _shared(case: Case, reading: Reading, asked: dict[str, float]) -> tuple[list[tuple[int, int]], bool]:
+    """Places of words and figures that the question holds too, and whether they are enough to be on its topic."""
+    skip = echoes(case, reading)
+    words = [w for w in words_of(reading) if w.key in asked and reading.sentence_at(w.start).start not in skip]
+    figures = {q.values for q in quantities_of(read(case.prompt)) if max(q.values) >= LARGE}
+    same = [
+        (q.start, q.end)
+        for q in quantities_of(reading)
+        if q.values in figures and reading.sentence_at(q.start).start not in skip
+    ]
+    weights = [asked[key] for key in {word.key for word in words}]
+    enough = bool(same) or sum(weights) >= ENOUGH or max(weights, default=0.0) >= KNOWN
+    return [*same, *((word.start, word.end) for word in words)], enough
 
 
 @metric(name="relevance", zh="切题", en="Relevance", seed="回答不相关: -2.0")
 def relevance(case: Case, text: str) -> Score:
-    """Whether the answer speaks of any medical topic of the question or its key points (1) or of none of them (0)."""
-    asked = _topics(read(case.prompt))
-    for statement in case.expect.must_have:
-        for option in statement.any if isinstance(statement, AnyOf) else [statement]:
-            asked |= _topics(read(option))
-    if not asked:
+    """1 where question or key points and answer share a known topic, a figure or three telling words, else 0."""
+    options = [s.any if isinstance(s, AnyOf) else [s] for s in case.expect.must_have]
+    asked = _asked(case.prompt, tuple(option for group in options for option in group))
+    reading = read(text)
+    places, enough = _shared(case, reading, asked)
+    if enough:
+        said = sorted(_runs(reading.text, places), key=len, reverse=True)[:SHOWN]
+        return Score(1.0, f"同题 / on topic: {'、'.join(said)}")
+    if case.images and (seen := hits(reading, "finding")):
+        return Score(1.0, f"描述所附图像 / speaks of the image: {reading.text[seen[0].start : seen[0].end]}")
+    if not any(weight >= KNOWN for weight in asked.values()):
         return Score.unscored("问题中没有可识别的主题 / no topic recognised in the question")
-    said = _topics(read(text))
-    shared = asked & said
-    if shared:
-        return Score(1.0, f"主题一致 {len(shared)} / shared topics")
     return Score(0.0, "未涉及所问主题 / does not speak of the topic asked")

@@ -4,11 +4,11 @@ import re
 
 from medeval.cases.schema import AnyOf, Case
 from medeval.clinical.binding import Bound, bind
-from medeval.clinical.entailment import entails
 from medeval.clinical.lexicons import analytes
 from medeval.clinical.quantities import Quantity, quantity_stated
-from medeval.clinical.reading import Reading, read
+from medeval.clinical.reading import Reading, Span, read
 from medeval.clinical.statement import parse_statement
+from medeval.clinical.statement_words import Line, lines_of, wanted_of
 from medeval.metrics.figures import NOTES, Check, check_figures, mean_credit, verdict_counts
 from medeval.metrics.limits import bare_limits
 from medeval.metrics.marks import Marks, echoes
@@ -17,6 +17,7 @@ from medeval.metrics.targets import Target, is_asked, quoting, row_direction, ta
 
 QUOTED_SHARE = 0.7
 DOUBT = 0.3
+COUNTED = 10
 _NORMAL_BEFORE = re.compile(r"(?:正常|参考|理想|normal|reference)[^，,。;；<>≥≤]{0,12}$")
 
 
@@ -50,22 +51,42 @@ def _check_limits(reading: Reading, targets: tuple[Target, ...], marks: Marks) -
     return true, wrong
 
 
+def _figures_named(option: str) -> tuple[Quantity, ...]:
+    """The figures that a key point names; a small bare number counts things (5个标题) and is none."""
+    return tuple(q for q in parse_statement(option).quantities if q.unit or q.comparator or max(q.values) > COUNTED)
+
+
+def _stated_where(reading: Reading, option: str, wanted: Quantity, lines: tuple[Line, ...]) -> Span | None:
+    """Where a sentence that shares a word with the key point states its figure."""
+    keys = wanted_of(option, "").places.keys()
+    analyte = parse_statement(option).analyte
+    substance = analytes()[analyte].substance if analyte else "glucose"
+    for line in lines:
+        if not keys.isdisjoint(line.words) or max(wanted.values) > COUNTED:
+            for figure in line.figures:
+                if quantity_stated(wanted, figure, substance):
+                    return figure.start, figure.end
+    return None
+
+
 def _expected_figures(case: Case, reading: Reading, skip: frozenset[int], marks: Marks) -> tuple[float | None, str]:
-    """Without measured facts: the share of the expected statements with figures that are stated."""
-    wanted = []
+    """Without measured facts: the mean share of the figures of each key point that are stated."""
+    lines = lines_of(reading, skip)
+    shares: list[float] = []
     for statement in case.expect.must_have:
         options = statement.any if isinstance(statement, AnyOf) else [statement]
-        if all(parse_statement(option).quantities for option in options):
-            wanted.append(options)
-    if not wanted:
+        named = [(option, _figures_named(option)) for option in options]
+        if not all(figures for _, figures in named):
+            continue
+        found = [[_stated_where(reading, option, figure, lines) for figure in figures] for option, figures in named]
+        best = max(found, key=lambda spans: sum(map(bool, spans)) / len(spans))
+        for span in filter(None, best):
+            marks.good(*span, "应有的数值 / an expected figure")
+        shares.append(sum(map(bool, best)) / len(best))
+    if not shares:
         return None, ""
-    met = 0
-    for options in wanted:
-        found = next((span for option in options if (span := entails(reading, option, skip))), None)
-        if found:
-            met += 1
-            marks.good(*found, "应有的数值 / an expected figure")
-    return met / len(wanted), f"应有数值 {met}/{len(wanted)} / expected figures stated"
+    met = sum(shares)
+    return met / len(shares), f"应有数值 {met:.3g}/{len(shares)} / expected figures stated"
 
 
 def _patient_figures(

@@ -14,6 +14,7 @@ from medeval.clinical.words import wrong_brands
 from medeval.errors import UsageError
 from medeval.metrics.marks import Marks, echoes
 from medeval.metrics.score import Score, metric
+from medeval.metrics.targets import is_asked, targets_of
 
 ENOUGH_TERMS = 3
 _MEASURED = frozenset(
@@ -47,14 +48,15 @@ def _wanted_of(text: str) -> frozenset[str]:
 
 
 def _groups(case: Case) -> tuple[frozenset[str], ...]:
-    """Terms called for, one group per key point, row, finding or figure; one term of a group is enough.
+    """Terms called for, one group per key point, row, finding or asked figure; one term of a group is enough.
 
     A key point that can be made without a term, or with one the question holds, asks for none.
     """
     points = tuple(tuple(s.any) if isinstance(s, AnyOf) else (s,) for s in case.expect.must_have)
     named = [row.name for row in case.expect.lab_rows]
     named += case.expect.image_findings.present if case.expect.image_findings else []
-    return _grouped(case.prompt, points, tuple(named), tuple(case.facts.items()), case.guideline)
+    asked = tuple(target.quantity for target in targets_of(case) if target.row is None and is_asked(case, target))
+    return _grouped(case.prompt, points, tuple(named), tuple(case.facts.items()), case.guideline, asked)
 
 
 @lru_cache(maxsize=512)
@@ -64,6 +66,7 @@ def _grouped(
     named: tuple[str, ...],
     facts: tuple[tuple[str, str], ...],
     guideline: str | None,
+    figures: tuple[str, ...],
 ) -> tuple[frozenset[str], ...]:
     asked = _wanted_of(prompt)
     groups: list[frozenset[str]] = []
@@ -75,7 +78,7 @@ def _grouped(
         meanings = interpret(dict(facts), guideline)
     except UsageError:
         meanings = []
-    for quantity in dict.fromkeys(meaning.quantity for meaning in meanings):
+    for quantity in dict.fromkeys(meaning.quantity for meaning in meanings if meaning.quantity in figures):
         labels = [label for meaning in meanings if meaning.quantity == quantity for label in meaning.labels[:2]]
         groups.append(frozenset(term for label in labels for term in _wanted_of(label)) - asked)
     return tuple(group for group in groups if group and not group & asked)
