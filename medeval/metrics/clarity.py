@@ -11,8 +11,10 @@ from medeval.clinical.reading import Reading, read
 from medeval.clinical.units import COUNT_UNITS, TIME_UNITS
 from medeval.metrics.marks import Marks, echoes
 from medeval.metrics.score import Score, metric
+from medeval.metrics.targets import is_description
 
-ENOUGH_FACTS = 5
+ENOUGH_FACTS, FEWEST_FACTS = 5, 2
+PER_FACT = 30  # characters; three times as many Latin ones
 TURNED, TURNED_MOST = 0.1, 0.5  # what each advice turned on its head costs, and all of them at most
 _NO_MEASURE = frozenset({"see_doctor", "rest", "lifestyle", "emergency"})
 _GENERAL = frozenset({"rest", "diet", "lifestyle", "exercise", "see_doctor", "history", "safety", "confirm"})
@@ -24,14 +26,13 @@ def _asked_in(prompt: str) -> frozenset[str]:
     return frozenset(hit.key for name in ("concept", "drug", "finding") for hit in hits(asked, name))
 
 
-def _asked(case: Case) -> frozenset[str]:
-    """Meanings the question already names, which are no information in an answer."""
-    return _asked_in(case.prompt)
-
-
 @lru_cache(maxsize=256)
-def _specifics(reading: Reading, skip: frozenset[int], asked: frozenset[str]) -> dict[tuple[str, str], tuple[int, int]]:
-    """Distinct concrete items with their first place: figures, tests, drugs, measures, classes."""
+def _specifics(reading: Reading, skip: frozenset[int], question: str) -> dict[tuple[str, str], tuple[int, int]]:
+    """Distinct concrete items with their first place: figures, tests, drugs, measures, classes, names of any kind.
+
+    What the question names already is no information.
+    """
+    asked = _asked_in(question)
     found: dict[tuple[str, str], tuple[int, int]] = {}
 
     def add(kind: str, key: str, start: int, end: int) -> None:
@@ -50,22 +51,33 @@ def _specifics(reading: Reading, skip: frozenset[int], asked: frozenset[str]) ->
         add("finding", hit.key, hit.start, hit.end)
     for claim in claims_of(reading):
         add("claim", f"{claim.quantity}{claim.word}", claim.start, claim.end)
+    named = {place for start, end in found.values() for place in range(start, end)}
+    for hit in (*phrases(reading, "term"), *phrases(reading, "procedure")):
+        term = reading.text[hit.start : hit.end]
+        if term not in question and named.isdisjoint(range(hit.start, hit.end)):
+            add("term", term, hit.start, hit.end)
     return found
+
+
+def _enough(reading: Reading) -> int:
+    """Concrete items that make an answer of this length concrete."""
+    length = len(reading.text.strip()) / (3 if reading.letters > len(reading.text) / 2 else 1)
+    return max(FEWEST_FACTS, min(ENOUGH_FACTS, round(length / PER_FACT)))
 
 
 @metric(name="vagueness", zh="不笼统", en="Not vague", seed="过于模糊笼统: -1.0")
 def vagueness(case: Case, text: str) -> Score:
-    """1 = concrete. Distinct concrete items up to five, less 0.12 for each empty generality (at most 0.6)."""
+    """1 = concrete. Distinct concrete items, two to five by length, less 0.12 per empty generality (at most 0.6)."""
     reading = read(text)
     marks = Marks(reading)
     skip = echoes(case, reading)
-    concrete = _specifics(reading, skip, _asked(case))
+    concrete = _specifics(reading, skip, case.prompt)
     empty = phrases(reading, "vague")
     for hit in empty:
         marks.bad(hit.start, hit.end, "笼统 / empty generality")
     for start, end in list(concrete.values())[:12]:
         marks.good(start, end, "具体内容 / concrete")
-    value = min(1.0, len(concrete) / ENOUGH_FACTS) * (1 - min(0.6, 0.12 * len(empty)))
+    value = min(1.0, len(concrete) / _enough(reading)) * (1 - min(0.6, 0.12 * len(empty)))
     value *= reading.worth
     return marks.score(
         value,
@@ -74,9 +86,19 @@ def vagueness(case: Case, text: str) -> Score:
 
 
 def _treatment_wanted(case: Case) -> bool:
-    """Whether a key point names a measure, a drug or a follow-up."""
+    """Whether the question leaves room for care, and a key point, where there are any, names some."""
+    if _asks_else(case.prompt):
+        return False
     options = [o for s in case.expect.must_have for o in (s.any if isinstance(s, AnyOf) else [s])]
-    return any(_is_treatment(option) for option in options)
+    return not options or any(_is_treatment(option) for option in options)
+
+
+@lru_cache(maxsize=512)
+def _asks_else(prompt: str) -> bool:
+    """Whether a question (of a case report its last line) asks for no care but a cause, a diagnosis, a price."""
+    asked = [s for s in read(prompt).sentences if s.text.strip()]
+    text = asked[-1].text if asked and is_description(prompt) else prompt
+    return bool(phrases(read(text), "asks_else")) and not phrases(read(text), "asks_care")
 
 
 @lru_cache(maxsize=2048)
@@ -107,14 +129,18 @@ def treatment_specificity(case: Case, text: str) -> Score:
     """Distinct measures, drugs and tests (0.5, up to four), an amount or dose (0.25), a time or interval (0.25)."""
     if case.expect.urgency == "emergency":
         return Score.unscored("急症以急救为治疗，见紧急信号 / in an emergency the treatment is urgent care")
-    if case.expect.must_have and not _treatment_wanted(case):
+    if not _treatment_wanted(case):
         return Score.unscored("本例不要求治疗建议 / the case asks for no treatment")
     reading = read(text)
     marks = Marks(reading)
     skip = echoes(case, reading)
     measures, drugs = _advice(reading, skip)
     distinct = {h.key for h in measures if h.key not in _NO_MEASURE} | {h.key for h in drugs}
-    for hit in (*measures, *drugs)[:16]:
+    taken = {place for hit in (*measures, *drugs) for place in range(hit.start, hit.end)}
+    named = [h for h in phrases(reading, "procedure") if taken.isdisjoint(range(h.start, h.end))]
+    named = [h for h in named if reading.sentence_at(h.start).start not in skip]
+    distinct |= {reading.text[h.start : h.end] for h in named}
+    for hit in (*measures, *drugs, *named)[:16]:
         marks.good(hit.start, hit.end, "具体措施 / named measure")
     amounts = times = 0
     for quantity in quantities_of(reading):
@@ -146,7 +172,7 @@ def information_density(case: Case, text: str) -> Score:
     length = len(reading.text.strip())
     if length < 10:
         return Score.unscored("回答过短 / the answer is too short")
-    concrete = _specifics(reading, echoes(case, reading), _asked(case))
+    concrete = _specifics(reading, echoes(case, reading), case.prompt)
     marks = Marks(reading)
     for start, end in list(concrete.values())[:12]:
         marks.good(start, end, "信息 / fact")

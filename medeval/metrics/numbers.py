@@ -150,8 +150,8 @@ def numerical_precision(case: Case, text: str) -> Score:
     value, reason = _patient_figures(case, reading, skip, marks, others)
     if value is None:
         value, reason = _expected_figures(case, reading, skip, marks)
-        if value is not None:
-            value = QUOTED_SHARE * value + (1 - QUOTED_SHARE) * (credit or 0.0)
+        if value is not None and credit is not None:
+            value = QUOTED_SHARE * value + (1 - QUOTED_SHARE) * credit
     _mark_checks(checks, marks)
     if value is None and credit is None:
         return Score.unscored("病例和回答都没有可核对的数值 / neither case nor answer holds a figure to check")
