@@ -9,7 +9,18 @@ from medeval.metaeval.edits import Aim
 from medeval.metaeval.figures import Figure
 from medeval.metaeval.operators import OPERATORS
 from medeval.metaeval.rows import Outcome
-from medeval.metaeval.structure import Cell, MetricStanding, Severity, correlations, locality, severity_of, standings
+from medeval.metaeval.scoring import BASELINE
+from medeval.metaeval.structure import (
+    Cell,
+    Level,
+    MetricStanding,
+    Severity,
+    correlations,
+    levels,
+    locality,
+    severity_of,
+    standings,
+)
 from medeval.metaeval.study import Study
 from medeval.metaeval.trials import Trial
 
@@ -28,6 +39,7 @@ def document_of(study: Study) -> dict[str, Any]:
         "data": _data(study),
         "rows": [_row(outcome) for outcome in study.outcomes],
         "metrics": [_standing(standing) for standing in standings(study.outcomes, study.metrics)],
+        "levels": [_level(level) for level in levels(study.originals, _own(study.measures))],
         "severity": [_severity(s) for aim in _AIMS for s in severity_of(study.trials, _GRADED, aim)],
         "locality": _locality(locality(study.trials, study.metrics)),
         "correlations": _correlations(correlations(study.originals, study.metrics)),
@@ -93,6 +105,14 @@ def _example(trial: Trial, measures: Sequence[str]) -> dict[str, Any]:
 def _standing(standing: MetricStanding) -> dict[str, Any]:
     rows = [{"row": row, "bar": bar, "status": status, **figure_fields(f)} for row, f, bar, status in standing.rows]
     return {"metric": standing.metric, "status": standing.standing, "rows": rows}
+
+
+def _own(measures: Sequence[str]) -> list[str]:
+    return [name for name in measures if not name.startswith(BASELINE)]
+
+
+def _level(level: Level) -> dict[str, Any]:
+    return {"measure": level.measure, **figure_fields(level.mean), "below_half": rounded(level.below_half)}
 
 
 def _severity(found: Severity) -> dict[str, Any]:

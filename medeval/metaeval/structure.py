@@ -13,6 +13,7 @@ from medeval.metaeval.scoring import Scores
 from medeval.metaeval.trials import Trial
 
 Standing = Literal["rated", "descriptive", "unmeasured"]
+HALF = 0.5
 FEWEST = 10
 """Correlations of fewer answers are not shown."""
 
@@ -38,6 +39,15 @@ class Cell:
     moved: float | None
     drop: float | None
     n: int
+
+
+@dataclass(frozen=True)
+class Level:
+    """What right answers get: mean with its interval over questions, and the share of answers below one half."""
+
+    measure: str
+    mean: Figure
+    below_half: float | None
 
 
 @dataclass(frozen=True)
@@ -86,6 +96,15 @@ def locality(trials: Sequence[Trial], metrics: Sequence[str]) -> dict[str, dict[
 def _cell(trials: Sequence[Trial], metric: str) -> Cell:
     drops = [d for t in trials if (d := t.difference(metric)) is not None]
     return Cell(mean(float(abs(d) > EQUAL) for d in drops), mean(drops), len(drops))
+
+
+def levels(originals: Sequence[tuple[Item, Scores]], measures: Sequence[str]) -> list[Level]:
+    """Every measure over the physicians' answers it scores: a metric that gives right answers little is a poor one."""
+    found: list[Level] = []
+    for measure in measures:
+        pairs = [(item.cluster, v) for item, scores in originals if (v := scores.get(measure)) is not None]
+        found.append(Level(measure, share(pairs), mean(float(value < HALF) for _, value in pairs)))
+    return [level for level in found if level.mean.n]
 
 
 def correlations(

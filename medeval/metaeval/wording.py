@@ -58,6 +58,14 @@ TEXT: dict[str, tuple[str, str]] = {
         "格中为分数变动的回答比例（%）；颜色越深变动越多。空格：没有可评分的回答。",
         "Share of answers whose score moved, in per cent; the darker the more. Empty: nothing scored.",
     ),
+    "levels": ("医师回答自己的得分", "What physicians' own answers get"),
+    "levels_lead": (
+        "以上各行比较同一回答的两种写法；这里是原答本身的平均分（未评分的不计）。偏低说明指标要求了题目没有要求的内容。",
+        "The rows above compare two forms of an answer; these are means of the answers as given, unscored ones aside. "
+        "A low mean says that a metric asks for what the question does not.",
+    ),
+    "mean": ("平均分", "mean"),
+    "below_half": ("低于 0.5", "below 0.5"),
     "correlation": ("指标之间是否重复", "Are the metrics one and the same?"),
     "correlation_lead": (
         "医师回答得分的 Spearman 相关；悬停可见固定长度后的值。首列为与长度的相关。",

@@ -18,7 +18,7 @@ from medeval.metaeval.items import Claim, Item, Note, Pool
 from medeval.metaeval.report import document_for, limited, rendered, told
 from medeval.metaeval.rows import load_rows
 from medeval.metaeval.shipped import load_shipped, shipped_pool
-from medeval.metaeval.structure import standings
+from medeval.metaeval.structure import levels, standings
 from medeval.metaeval.study import Study, run_study
 from medeval.metaeval.table import text_table, width
 from medeval.metaeval.wording import TEXT
@@ -110,6 +110,17 @@ def test_a_right_answer_whose_key_point_is_marked_wrong_is_counted() -> None:
     row = next(o for o in study.outcomes if o.row.id == "opposed")
     assert row.figure.value == 0.5 and row.status == "not met"
     assert "unmarked:completeness" not in study.measures
+
+
+def test_levels_tell_what_right_answers_get() -> None:
+    found = {
+        level.measure: level
+        for level in levels(
+            run_study(pool(), blind, lambda c: (0, 0), timed=False).originals, ("completeness", "empathy")
+        )
+    }
+    assert set(found) == {"completeness"}  # nothing scores the other
+    assert found["completeness"].mean.value == 0.5 and found["completeness"].below_half == 0.0
 
 
 def test_rows_name_what_exists() -> None:
