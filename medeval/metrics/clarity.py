@@ -5,6 +5,7 @@ from functools import lru_cache
 from medeval.cases.schema import AnyOf, Case
 from medeval.clinical.advice import odd_advice
 from medeval.clinical.claims import claims_of
+from medeval.clinical.endings import names_by_ending
 from medeval.clinical.lexicons import Hit, concept_kind, hits, phrases
 from medeval.clinical.quantities import quantities_of
 from medeval.clinical.reading import Reading, read
@@ -51,11 +52,8 @@ def _specifics(reading: Reading, skip: frozenset[int], question: str) -> dict[tu
         add("finding", hit.key, hit.start, hit.end)
     for claim in claims_of(reading):
         add("claim", f"{claim.quantity}{claim.word}", claim.start, claim.end)
-    named = {place for start, end in found.values() for place in range(start, end)}
-    for hit in (*phrases(reading, "term"), *phrases(reading, "procedure")):
-        term = reading.text[hit.start : hit.end]
-        if term not in question and named.isdisjoint(range(hit.start, hit.end)):
-            add("term", term, hit.start, hit.end)
+    for hit in (hit for names in names_by_ending(reading) for hit in names if hit.key not in question):
+        add("name", hit.key, hit.start, hit.end)
     return found
 
 
@@ -136,10 +134,8 @@ def treatment_specificity(case: Case, text: str) -> Score:
     skip = echoes(case, reading)
     measures, drugs = _advice(reading, skip)
     distinct = {h.key for h in measures if h.key not in _NO_MEASURE} | {h.key for h in drugs}
-    taken = {place for hit in (*measures, *drugs) for place in range(hit.start, hit.end)}
-    named = [h for h in phrases(reading, "procedure") if taken.isdisjoint(range(h.start, h.end))]
-    named = [h for h in named if reading.sentence_at(h.start).start not in skip]
-    distinct |= {reading.text[h.start : h.end] for h in named}
+    named = [h for h in names_by_ending(reading)[1] if reading.sentence_at(h.start).start not in skip]
+    distinct |= {h.key for h in named}
     for hit in (*measures, *drugs, *named)[:16]:
         marks.good(hit.start, hit.end, "具体措施 / named measure")
     amounts = times = 0

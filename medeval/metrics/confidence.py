@@ -1,5 +1,6 @@
 """diagnosis_confidence: committed where the facts allow it, open where they do not."""
 
+import re
 from functools import lru_cache
 
 from medeval.cases.schema import AnyOf, Case
@@ -14,6 +15,11 @@ from medeval.metrics.score import Score, metric
 from medeval.metrics.targets import is_asked, meanings_of
 
 SHOWN = 4
+NAME = 12  # characters: a key point this short that names a disease is that name
+_CAUSE = re.compile(
+    r"诊断|鉴别|病因|原因|考虑|可能(?:是|为|由|有|患)|疑似|怀疑|提示|引起|导致|排除|诱因"
+    r"|diagnos|cause|due to|sign of|suggest|(?:may|might|could) be\b|result of|rule out|suspect|consider"
+)
 _CONFIRMING = frozenset({"test", "followup"})
 
 
@@ -23,9 +29,10 @@ def _conditions(text: str) -> frozenset[str]:
 
 
 def _expected_conditions(case: Case) -> set[str]:
-    """Diseases the key points name and the question does not."""
+    """Diseases that the key points name as a diagnosis or cause, and the question does not."""
     options = [o for s in case.expect.must_have for o in (s.any if isinstance(s, AnyOf) else [s])]
-    return {key for option in options for key in _conditions(option)} - _conditions(case.prompt)
+    causes = [option for option in options if len(option) <= NAME or _CAUSE.search(option.lower())]
+    return {key for option in causes for key in _conditions(option)} - _conditions(case.prompt)
 
 
 def _committed(case: Case, text: str, reading: Reading) -> bool:

@@ -1,6 +1,7 @@
 """professional_tone: professional words at a fair density, in the register of a written medical answer."""
 
 from medeval.cases.schema import Case
+from medeval.clinical.endings import names_by_ending
 from medeval.clinical.lexicons import Hit, concept_kind, hits, phrases
 from medeval.clinical.reading import Reading, read
 from medeval.metrics.marks import Marks, echoes
@@ -22,6 +23,9 @@ def _professional(reading: Reading, skip: frozenset[int]) -> dict[tuple[str, str
                 continue
             if reading.sentence_at(hit.start).start not in skip:
                 found.setdefault((name, hit.key), hit)
+    for hit in (hit for names in names_by_ending(reading) for hit in names):
+        if reading.sentence_at(hit.start).start not in skip:
+            found.setdefault(("name", hit.key), hit)
     return found
 
 
