@@ -187,17 +187,18 @@ def _placed(
     reading: Reading, found: list[tuple[int, int, str, float]], starts: list[int], negating: list[list[int]]
 ) -> tuple[Word, ...]:
     """Words as (start, end, key, weight), in order, with their polarity; in an aside they weigh less."""
-    asides = [m.span() for m in _ASIDE.finditer(reading.text)]
-    stops = [*(bisect_left(found, (start,)) for start in starts[1:]), len(found)]
+    asides = {place for m in _ASIDE.finditer(reading.text) for place in range(m.start() + 1, m.end())}
+    begins = [start for start, *_ in found]
+    stops = [*(bisect_left(begins, start) for start in starts[1:]), len(found)]
     words: list[Word] = []
     first = 0
     for places, stop in zip(negating, stops, strict=True):
         held = found[first:stop]
         scoped = places and held and held[-1][0] > places[-1]
+        denied = len(places) % 2 == 1
         for start, end, key, weight in held:
-            if asides and any(opened < start < closed for opened, closed in asides):
+            if start in asides:
                 weight *= ASIDE
-            denied = len(places) % 2 == 1
             sign = _sign(reading.text, places, start) if scoped else 1 + denied
             words.append(Word(start, end, key, weight, denied, sign))
         first = stop
