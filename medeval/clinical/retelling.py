@@ -40,7 +40,7 @@ def _clauses(reading: Reading) -> list[_Clause]:
         keys = {w.key: w for w in inside if not (w.key[0] == "#" or len(w.key) == 2 and not _TURNING.isdisjoint(w.key))}
         if len(keys) >= ENOUGH_WORDS and not _HEADING.search(match.group()):
             weight = sum(word.weight for word in keys.values())
-            found.append(_Clause(match.span(), keys, any(word.denied for word in inside), weight))
+            found.append(_Clause(match.span(), keys, any(word.sign == 2 for word in inside), weight))
     return found
 
 

@@ -28,11 +28,13 @@ def _conditions(text: str) -> frozenset[str]:
     return frozenset(hit.key for hit in hits(read(text), "concept") if concept_kind(hit.key) == "condition")
 
 
-def _expected_conditions(case: Case) -> set[str]:
-    """Diseases that the key points name as a diagnosis or cause, and the question does not."""
+def _named_conditions(case: Case) -> tuple[set[str], set[str]]:
+    """Diseases that the key points name and the question does not: as a diagnosis or cause, and in any way."""
     options = [o for s in case.expect.must_have for o in (s.any if isinstance(s, AnyOf) else [s])]
     causes = [option for option in options if len(option) <= NAME or _CAUSE.search(option.lower())]
-    return {key for option in causes for key in _conditions(option)} - _conditions(case.prompt)
+    asked = _conditions(case.prompt)
+    expected, named = ({key for option in some for key in _conditions(option)} - asked for some in (causes, options))
+    return expected, named
 
 
 def _committed(case: Case, text: str, reading: Reading) -> bool:
@@ -41,6 +43,26 @@ def _committed(case: Case, text: str, reading: Reading) -> bool:
         return (image_alignment(case, text).value or 0.0) > 0.3
     value = latest_interpretation(case, text).value
     return bool(claims_of(reading)) and value is not None and value > 0.3
+
+
+def _manner(reading: Reading, skip: frozenset[int]) -> tuple[list[Hit], list[Hit], list[Hit]]:
+    """What is asserted without ground, what is hedged or to be confirmed, and what evades; sentences at `skip` aside."""
+
+    def kept(key: str) -> list[Hit]:
+        return [h for h in phrases(reading, key) if reading.sentence_at(h.start).start not in skip]
+
+    absolute = [
+        h
+        for h in kept("absolute")
+        if not is_negated(reading, h.start, h.end) and not is_conditional(reading, h.start, h.end)
+    ]
+    hedges = kept("hedge")
+    for hit in hits(reading, "concept"):
+        if len(hedges) >= SHOWN:
+            break
+        if concept_kind(hit.key) in _CONFIRMING and mood(reading, hit.start, hit.end) == "affirmed":
+            hedges.append(hit)
+    return absolute, hedges, kept("evasive")
 
 
 @metric(
@@ -52,32 +74,17 @@ def _committed(case: Case, text: str, reading: Reading) -> bool:
 def diagnosis_confidence(case: Case, text: str) -> Score:
     """Figures or an image: 0.6 a right commitment, 0.4 how to confirm it; symptoms: 0.5 a cause named, 0.5 hedged.
 
-    Assertion without ground costs 0.5, evasion 0.3.
+    Assertion without ground costs 0.5, evasion 0.3; where a disease is spoken of but no diagnosis asked, only these.
     """
     has_figures = (
         any(is_asked(case, meaning.target) for meaning in meanings_of(case)) or case.expect.image_findings is not None
     )
-    expected = set() if has_figures else _expected_conditions(case)
-    if not has_figures and not expected:
+    expected, diseases = (set(), set()) if has_figures else _named_conditions(case)
+    if not has_figures and not diseases:
         return Score.unscored("本例不要求诊断判断 / the case asks for no diagnosis")
     reading = read(text)
     marks = Marks(reading)
-    skip = echoes(case, reading)
-
-    def kept(key: str) -> list[Hit]:
-        return [h for h in phrases(reading, key) if reading.sentence_at(h.start).start not in skip]
-
-    absolute = [
-        h
-        for h in kept("absolute")
-        if not is_negated(reading, h.start, h.end) and not is_conditional(reading, h.start, h.end)
-    ]
-    hedges, evasive = kept("hedge"), kept("evasive")
-    for hit in hits(reading, "concept"):
-        if len(hedges) >= SHOWN:
-            break
-        if concept_kind(hit.key) in _CONFIRMING and mood(reading, hit.start, hit.end) == "affirmed":
-            hedges.append(hit)
+    absolute, hedges, evasive = _manner(reading, echoes(case, reading))
     for hit in absolute:
         marks.bad(hit.start, hit.end, "武断 / assertive without ground")
     for hit in evasive:
@@ -93,7 +100,11 @@ def diagnosis_confidence(case: Case, text: str) -> Score:
         marks.good(hit.start, hit.end, "给出可能诊断 / a cause named")
     committed = _committed(case, text, reading) if has_figures else bool(named)
     share = 0.6 if has_figures else 0.5
-    value = share * committed + (1 - share) * bool(hedges) - 0.5 * bool(absolute) - 0.3 * bool(evasive)
+    value = share * committed + (1 - share) * bool(hedges)
     reason = f"{'有' if committed else '无'}判断，{'有' if hedges else '无'}核实"
     reason += f" / {'committed' if committed else 'uncommitted'}"
+    if not has_figures and not expected:
+        value = bool(reading.text.strip())
+        reason = "不问诊断，只看武断与回避 / no diagnosis asked: only assertion and evasion count"
+    value -= 0.5 * bool(absolute) + 0.3 * bool(evasive)
     return marks.score(value, reason + ("；武断 / assertive" if absolute else ""))

@@ -41,6 +41,17 @@ NOTES: dict[Verdict, str] = {
 ASIDE, LISTED, LISTED_USUAL, AGAIN, CHANCE, FITS = 0.02, 0.012, 0.15, 0.003, 0.004, 0.012
 HELD = 0.93
 WIDE = 12.0
+_CHANGE = re.compile(
+    r"(?:升高|增高|降低|下降|上升|增加|减少|提高|幅度|相差)(?:了|约|大约|至少|不超过|超过|达)?\s?$"
+    r"|(?:rise|fall|drop|increase|decrease|difference)s?(?: of| by)?(?: about| at least)? $"
+)
+"""What stands before a change of a level; how far a level may go says nothing of it."""
+_RELATIVE = re.compile(
+    r"比值|区间|预计|预测|正常值|基线|原来的|增加|升高|提高|increase|predicted|baseline|ratio|interval"
+)
+_LENS = re.compile(r"近视|远视|散光|屈光|镜片|度数|眼镜")
+"""度 of a lens is no temperature."""
+MOST_RELATIVE = 300.0  # per cent of something else
 _FROM = re.compile(r"(?:\bfrom|从|由|自)[^，。;\n\d]{0,8}$")
 
 
@@ -74,18 +85,21 @@ def _pairs() -> frozenset[tuple[float, float]]:
     return frozenset((float(low), float(high)) for low, high in read_data("figures.yaml")["pairs"])
 
 
-def _unlikely(bound: Bound) -> bool:
+def _unlikely(bound: Bound, reading: Reading) -> bool:
     """Whether unit or size cannot be meant."""
     quantity = bound.quantity
+    before = reading.text[max(0, quantity.start - 16) : quantity.start]
     low, high = _ranges("possible").get(quantity.unit, (float("-inf"), float("inf")))
+    if quantity.unit == "%" and _RELATIVE.search(before):
+        high = MOST_RELATIVE
     if not all(low <= value <= high for value in quantity.values):
-        return True
+        return not (quantity.unit == "℃" and _LENS.search(reading.sentence_at(quantity.start).text))
     if bound.analyte not in analytes() or bound.mention is None:
         return False
     analyte = analytes()[bound.analyte]
     if is_measurement(quantity.unit) and quantity.unit not in analyte.units:
         return True
-    if bound.analyte not in _ranges("tests") or quantity.kind.startswith("pair"):
+    if bound.analyte not in _ranges("tests") or _CHANGE.search(before) or quantity.kind.startswith("pair"):
         return False
     low, high = _ranges("tests")[bound.analyte]
     values = [convert(value, quantity.unit, analyte.units[0], analyte.substance) for value in quantity.values]
@@ -183,7 +197,7 @@ def _check(case: Case, reading: Reading, bound: Bound, known: Pool) -> Check:
         doubt = LISTED * (1 - standing.strength) + LISTED_USUAL * uncommon
         return Check(quantity, "supported", -AGAIN - doubt)
     beyond = standing is not None and standing.verdict == "impossible"
-    if (standing is None or beyond) and _unlikely(bound):
+    if (standing is None or beyond) and _unlikely(bound, reading):
         return Check(quantity, "unlikely")
     if beyond:
         return Check(quantity, "doubtful")  # the entry may be about another thing: true answers meet it too

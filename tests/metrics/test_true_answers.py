@@ -54,7 +54,7 @@ def test_no_right_answer_is_vetoed(metric: str) -> None:
         ("soundness", "ordinary", 0.01),
         ("soundness", "tricky", 0.0125),
         ("numerical_precision", "ordinary", 0.01),
-        ("numerical_precision", "tricky", 0.03),
+        ("numerical_precision", "tricky", 0.01),
         ("treatment_specificity", "", 0.01),
         ("data_interpretation", "", 0.01),
     ],
