@@ -46,7 +46,7 @@ def _committed(case: Case, text: str, reading: Reading) -> bool:
 
 
 def _manner(reading: Reading, skip: frozenset[int]) -> tuple[list[Hit], list[Hit], list[Hit]]:
-    """What is asserted without ground, what is hedged or to be confirmed, and what evades; sentences at `skip` aside."""
+    """What is asserted without ground, hedged or to be confirmed, and evaded; sentences at `skip` aside."""
 
     def kept(key: str) -> list[Hit]:
         return [h for h in phrases(reading, key) if reading.sentence_at(h.start).start not in skip]
