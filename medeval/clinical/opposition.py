@@ -1,7 +1,7 @@
 """How far a sentence speaks against a statement: opposite words, rival figures, turned polarity, the other side taken.
 
 A mark of contradiction accuses, so single words are not enough: an opposite counts beside what it is said of, a
-negation as far as it reaches, and the side of a Chinese clause (可以, 避免) only for the words of that clause.
+negation where both speak of what it denies, the side of a Chinese clause (可以, 避免) for the words of that clause.
 """
 
 from medeval.clinical.quantities import Quantity, quantity_stated
@@ -11,6 +11,7 @@ from medeval.clinical.units import convert
 from medeval.clinical.words import FIGURE
 
 SAME_THING = 0.7  # from here on a sentence is about the same thing, so that another polarity contradicts
+SLIGHT = 0.3  # weight of an opposite such as usual and rare, which many sentences hold
 SIDED = 0.3  # share of a statement that a sentence holds before its clauses are asked which side they take
 SIDE = 0.5  # what the side of a whole English sentence tells: a guess by single words
 
@@ -28,10 +29,12 @@ def against(wanted: Wanted, line: Line, shared: list[int]) -> tuple[float, float
         return 0.0, 0.0
     alike = min(1.0, held / wanted.half)
     clash = _clash(wanted, line, shared)
+    clash = 0.0 if clash < SLIGHT and alike < SAME_THING else clash
     turned = 0.0
     if alike >= SAME_THING:
-        words, meant = wanted.words, line.meant
-        turned = sum([halves[place] for place in shared if not meant[words[place][0]] & words[place][2]]) / held
+        other = [place for place in shared if not line.meant[wanted.words[place][0]] & wanted.words[place][2]]
+        if any(wanted.words[place][0] in wanted.heads | line.heads for place in other):
+            turned = sum([halves[place] for place in other]) / held
     sides = _other_side(wanted, line, shared, held) / held if wanted.text.isascii() or alike >= SIDED else 0.0
     return alike, max(alike * max(sides, turned), min(1.0, (held + clash) / wanted.half) if clash else 0.0)
 

@@ -12,7 +12,7 @@ from medeval.clinical.word_list import WordList
 _SIDE_CLAUSE = Pattern(
     r"\b(?:if|when|whenever|unless|in cases? (?:of|where)|who|whom|whose|which"
     r"|that (?:do|does|did|can|is|are|has|have)\b)\b[^,.;:]*"
-    r"|(?:如果|若|一旦|当)[^，,。；;]*|\bno (?:more|less|doubt|matter)\b"
+    r"|(?<=的)建议|建议(?=[，,。；;、等和]|$)|(?:如果|若|一旦|当)[^，,。；;]*|\bno (?:more|less|doubt|matter)\b"
     r"|\bnot (?:only|all|just|yet|necessarily|fully|completely|entirely|always|well)\b"
 )
 _TURN = Pattern(r"\b(?:not|no|never|cannot|can't|don't|doesn't|isn't|aren't|won't|shouldn't|without|neither|nor|n't)\b")

@@ -21,7 +21,7 @@ class Line:
     """One sentence of an answer: its words by key (1 affirmed, 2 denied, 3 both) and its figures.
 
     `words` go by the clause, `meant` by the reach of the negating word: to count less a word needs the first, to speak
-    against a statement the second.
+    against a statement the second. `heads` are the words that come first behind a negating word: what is denied.
     """
 
     start: int
@@ -31,6 +31,7 @@ class Line:
     figures: tuple[Quantity, ...]
     text: str
     said: tuple[Word, ...]
+    heads: frozenset[str]
 
     def clauses(self) -> list[tuple[str, frozenset[str]]]:
         """Every clause and its words."""
@@ -44,7 +45,8 @@ class Wanted:
     `half` is what contradiction is measured against, the mean of `total` and the same without the question's discount;
     `halves` are its parts. `places` says where a word stands in `words`. By place `narrower` names the words that some
     include, and `excluded` those outside the statement that exclude some, with the words beside these: what rises.
-    `parts` counts the items of a list and the clauses: for each word, then each figure, the part it stands in.
+    `parts` counts the items of a list and the clauses: for each word, then each figure, the part it stands in. `heads`
+    as in `Line`.
     """
 
     text: str
@@ -58,6 +60,7 @@ class Wanted:
     narrower: tuple[tuple[int, frozenset[str]], ...]
     excluded: tuple[tuple[int, frozenset[str], frozenset[str]], ...]
     parts: tuple[int, ...]
+    heads: frozenset[str]
 
 
 @lru_cache(maxsize=512)
@@ -83,7 +86,18 @@ def lines_of(reading: Reading, skip: frozenset[int]) -> tuple[Line, ...]:
         if sentence.start in skip or plain in seen or not (signs or j > first):
             continue
         seen.add(plain)
-        found.append(Line(sentence.start, sentence.end, signs, meant, figures[first:j], sentence.text, words_here))
+        found.append(
+            Line(
+                sentence.start,
+                sentence.end,
+                signs,
+                meant,
+                figures[first:j],
+                sentence.text,
+                words_here,
+                _heads(words_here),
+            )
+        )
     return tuple(found)
 
 
@@ -121,7 +135,14 @@ def wanted_of(statement: str, question: str) -> Wanted:
     starts = [next(word.start for word in said if word.key == key) for key in found] + [f.start for f in figures]
     parts = tuple(bisect_right(cuts, start) for start in starts)
     clauses = clauses_of(reading.text, said)
-    return Wanted(reading.text, clauses, words, figures, total, half, halves, places, narrower, excluded, parts)
+    return Wanted(
+        reading.text, clauses, words, figures, total, half, halves, places, narrower, excluded, parts, _heads(said)
+    )
+
+
+def _heads(said: Sequence[Word]) -> frozenset[str]:
+    pairs = zip([None, *said], said, strict=False)
+    return frozenset(word.key for before, word in pairs if word.sign == 2 and (before is None or before.sign != 2))
 
 
 def clauses_of(text: str, said: Sequence[Word], start: int = 0) -> list[tuple[str, frozenset[str]]]:

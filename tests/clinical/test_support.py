@@ -86,6 +86,11 @@ CONTRARY = [
     ("Genes and stress are causes", "The cause is not fully understood, but genes and stress are causes.", False),
     ("Drugs against rejection can cause it", "Drugs for rejection can cause it.", False),
     ("Doctors advise against alcohol", "Doctors advise alcohol.", True),
+    ("The eyelid does not itch in viral conjunctivitis", "Viral conjunctivitis makes the eyelid swell.", False),
+    ("The eyelid does not itch in viral conjunctivitis", "The eyelid itches in viral conjunctivitis.", True),
+    ("Infections are common when the immune system is weak", "Inborn diseases of the immune system are rare.", False),
+    ("Fever is common in measles", "Fever is rare in measles.", True),
+    ("给出饮食建议，保证良好作息", "避免熬夜，作息良好。", False),
 ]
 
 
