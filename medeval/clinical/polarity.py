@@ -69,6 +69,8 @@ def _blanked(text: str) -> str:
 
 def _clause_bounds(reading: Reading, start: int) -> tuple[int, int]:
     left, right = reading.clause_at(start)
+    sentence = reading.sentence_at(start)  # a full stop of Latin script ends no clause of `reading`
+    left, right = max(left, sentence.start), min(right, sentence.end)
     colon = reading.text.rfind(":", left, start)
     return max(left, colon + 1), right
 

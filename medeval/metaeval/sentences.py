@@ -41,7 +41,7 @@ _ALARM = re.compile(
     re.IGNORECASE,
 )
 _NOW = re.compile(
-    r"(?:立即|立刻|马上|尽快送)[^，。]{0,8}(?:就医|就诊|急诊|医院|拨打)|(?:急诊|120)"
+    r"(?:立即|立刻|马上|尽快送)[^，。]{0,8}(?:就医|就诊|急诊|医院|拨打)|(?:(?<!门)急诊|120)"
     r"|\b(?:call 911|emergency (?:room|department|care|medical)|(?:seek )?immediate medical)",
     re.IGNORECASE,
 )

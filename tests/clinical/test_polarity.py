@@ -31,6 +31,8 @@ TABLE = [
     ("If you have chest pain, call 911", "call 911", "hypothetical"),
     ("Call 911 if the pain gets worse", "call 911", "hypothetical"),
     ("This is diabetes", "diabetes", "affirmed"),
+    ("It may stop you from working. Go and call 911 now", "call 911", "affirmed"),
+    ("Take aspirin. Warfarin is contraindicated", "aspirin", "affirmed"),
 ]
 
 

@@ -215,6 +215,7 @@ def test_checklist_lines() -> None:
         ("突然胸痛", ["多喝水"], None),
         ("头疼", [], None),
         ("headache", ["Call 911 now"], "emergency"),
+        ("这款保险好吗", ["说明住院前后门急诊的保障"], None),
     ],
 )
 def test_urgency_comes_from_the_checklist(question: str, points: list[str], expected: str | None) -> None:
