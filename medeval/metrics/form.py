@@ -93,9 +93,10 @@ def relevance(case: Case, text: str) -> Score:
     places, enough = _shared(case, reading, asked)
     if enough:
         said = sorted(_runs(reading.text, places), key=len, reverse=True)[:SHOWN]
-        return Score(1.0, f"同题 / on topic: {'、'.join(said)}")
+        return Score(1.0, f"同题：{'、'.join(said)} / on topic: {', '.join(said)}")
     if case.images and (seen := hits(reading, "finding")):
-        return Score(1.0, f"描述所附图像 / speaks of the image: {reading.text[seen[0].start : seen[0].end]}")
+        name = reading.text[seen[0].start : seen[0].end]
+        return Score(1.0, f"描述所附图像：{name} / speaks of the image: {name}")
     if not any(weight >= KNOWN for weight in asked.values()):
         return Score.unscored("问题中没有可识别的主题 / no topic recognised in the question")
     return Score(0.0, "未涉及所问主题 / does not speak of the topic asked")
