@@ -14,8 +14,8 @@ from medeval.metrics.marks import Marks, echoes
 from medeval.metrics.score import Score, metric
 from medeval.metrics.targets import is_description
 
-ENOUGH_FACTS, FEWEST_FACTS = 5, 2
-PER_FACT = 30  # characters; three times as many Latin ones
+ENOUGH_FACTS, FEWEST_FACTS = 5, 3
+PER_FACT = 25  # characters; three times as many Latin ones
 TURNED, TURNED_MOST = 0.1, 0.5  # what each advice turned on its head costs, and all of them at most
 _NO_MEASURE = frozenset({"see_doctor", "rest", "lifestyle", "emergency"})
 _GENERAL = frozenset({"rest", "diet", "lifestyle", "exercise", "see_doctor", "history", "safety", "confirm"})
@@ -65,7 +65,7 @@ def _enough(reading: Reading) -> int:
 
 @metric(name="vagueness", zh="不笼统", en="Not vague", seed="过于模糊笼统: -1.0")
 def vagueness(case: Case, text: str) -> Score:
-    """1 = concrete. Distinct concrete items, two to five by length, less 0.12 per empty generality (at most 0.6)."""
+    """1 = concrete. Distinct concrete items, three to five by length, less 0.12 per empty generality (at most 0.6)."""
     reading = read(text)
     marks = Marks(reading)
     skip = echoes(case, reading)
