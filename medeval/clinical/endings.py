@@ -6,6 +6,9 @@ from medeval.clinical.lexicons import Hit, hits, phrases
 from medeval.clinical.reading import Reading
 
 _LISTED = ("concept", "drug", "analyte", "finding")
+_JOINTS = frozenset("的了和与及或是在有对为于其该此可以将被把使个种类些做行取选择用疗受")
+"""Characters that join words and are in no name."""
+_STEM = {1: 2}  # characters that stand before a Chinese ending of this length; before longer ones at most one
 
 
 @lru_cache(maxsize=256)
@@ -20,5 +23,22 @@ def names_by_ending(reading: Reading) -> tuple[tuple[Hit, ...], tuple[Hit, ...]]
 
 
 def _free(reading: Reading, key: str, taken: set[int]) -> tuple[Hit, ...]:
-    found = [hit for hit in phrases(reading, key) if taken.isdisjoint(range(hit.start, hit.end))]
-    return tuple(Hit(hit.start, hit.end, reading.text[hit.start : hit.end]) for hit in found)
+    whole = (_whole(reading.text, hit) for hit in phrases(reading, key))
+    return tuple(hit for hit in whole if hit and taken.isdisjoint(range(hit.start, hit.end)))
+
+
+def _whole(text: str, hit: Hit) -> Hit | None:
+    """The ending with the characters before it that belong to the name; None where it stands alone."""
+    start = hit.start
+    if text[start] >= "\u3400":
+        wanted = _STEM.get(hit.end - start, 0)
+        most = wanted or 1
+        while hit.start - start < most and start and text[start - 1] >= "\u3400" and _joins_not(text[start - 1]):
+            start -= 1
+        if hit.start - start < wanted:
+            return None
+    return Hit(start, hit.end, text[start : hit.end])
+
+
+def _joins_not(character: str) -> bool:
+    return character <= "\u9fff" and character not in _JOINTS

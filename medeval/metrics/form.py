@@ -2,10 +2,11 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from functools import lru_cache
 
 from medeval.cases.schema import AnyOf, Case
-from medeval.clinical.lexicons import hits
+from medeval.clinical.lexicons import analytes, hits
 from medeval.clinical.quantities import quantities_of
 from medeval.clinical.reading import Reading, read
 from medeval.clinical.words import GENERIC, KNOWN, words_of
@@ -52,51 +53,65 @@ def format_of_answer(case: Case, text: str) -> Score:
     return Score(value, "；".join(reason for _, reason in faults) or "格式正常 / well formed")
 
 
+def _topics(reading: Reading) -> Iterator[tuple[int, int, str]]:
+    """Places of diseases, tests, drugs and findings, with what they mean."""
+    for name in ("concept", "drug", "finding"):
+        yield from ((hit.start, hit.end, f"{name}:{hit.key}") for hit in hits(reading, name))
+    for hit in hits(reading, "analyte"):
+        yield hit.start, hit.end, f"analyte:{analytes()[hit.key].substance or analytes()[hit.key].quantity}"
+
+
 @lru_cache(maxsize=512)
-def _asked(prompt: str, points: tuple[str, ...]) -> dict[str, float]:
-    """The telling words of a question and its key points, with their weights."""
-    words = (word for text in (prompt, *points) for word in words_of(read(text)))
-    return {word.key: word.weight for word in words if word.weight >= GENERIC}
+def _asked(prompt: str, points: tuple[str, ...]) -> tuple[frozenset[str], dict[str, float]]:
+    """The topics of a question and its key points, and their telling words with weights."""
+    readings = [read(text) for text in (prompt, *points)]
+    topics = frozenset(topic for reading in readings for *_, topic in _topics(reading))
+    words = (word for reading in readings for word in words_of(reading))
+    return topics, {word.key: word.weight for word in words if word.weight >= GENERIC}
 
 
 def _runs(text: str, spans: list[tuple[int, int]]) -> list[str]:
-    """What the spans cover, each run once; pairs of characters that overlap are one run."""
+    """What the spans cover, each run once, the longest first; pairs of characters that overlap are one run."""
     runs: list[tuple[int, int]] = []
     for start, end in sorted(spans):
         if runs and start < runs[-1][1]:
             start, end = runs[-1][0], max(end, runs.pop()[1])
         runs.append((start, end))
-    return list(dict.fromkeys(text[start:end] for start, end in runs))
+    return sorted(dict.fromkeys(text[start:end] for start, end in runs), key=len, reverse=True)
 
 
-def _shared(case: Case, reading: Reading, asked: dict[str, float]) -> tuple[list[tuple[int, int]], bool]:
-    """Places of words and figures that the question holds too, and whether they are enough to be on its topic."""
+def _shared(case: Case, reading: Reading, topics: frozenset[str], asked: dict[str, float]) -> list[tuple[int, int]]:
+    """Places of what the question holds too: topics, else figures, else words; empty where they are too few."""
     skip = echoes(case, reading)
-    words = [w for w in words_of(reading) if w.key in asked and reading.sentence_at(w.start).start not in skip]
+
+    def kept(place: int) -> bool:
+        return reading.sentence_at(place).start not in skip
+
+    found = [(start, end) for start, end, topic in _topics(reading) if topic in topics and kept(start)]
+    if found:
+        return found
     figures = {q.values for q in quantities_of(read(case.prompt)) if max(q.values) >= LARGE}
-    same = [
-        (q.start, q.end)
-        for q in quantities_of(reading)
-        if q.values in figures and reading.sentence_at(q.start).start not in skip
-    ]
+    found = [(q.start, q.end) for q in quantities_of(reading) if q.values in figures and kept(q.start)]
+    if found:
+        return found
+    words = [word for word in words_of(reading) if word.key in asked and kept(word.start)]
     weights = [asked[key] for key in {word.key for word in words}]
-    enough = bool(same) or sum(weights) >= ENOUGH or max(weights, default=0.0) >= KNOWN
-    return [*same, *((word.start, word.end) for word in words)], enough
+    enough = sum(weights) >= ENOUGH or max(weights, default=0.0) >= KNOWN
+    return [(word.start, word.end) for word in words] if enough else []
 
 
 @metric(name="relevance", zh="切题", en="Relevance", seed="回答不相关: -2.0")
 def relevance(case: Case, text: str) -> Score:
     """1 where question or key points and answer share a known topic, a figure or three telling words, else 0."""
     options = [s.any if isinstance(s, AnyOf) else [s] for s in case.expect.must_have]
-    asked = _asked(case.prompt, tuple(option for group in options for option in group))
+    topics, asked = _asked(case.prompt, tuple(option for group in options for option in group))
     reading = read(text)
-    places, enough = _shared(case, reading, asked)
-    if enough:
-        said = sorted(_runs(reading.text, places), key=len, reverse=True)[:SHOWN]
+    if places := _shared(case, reading, topics, asked):
+        said = _runs(reading.text, places)[:SHOWN]
         return Score(1.0, f"同题：{'、'.join(said)} / on topic: {', '.join(said)}")
     if case.images and (seen := hits(reading, "finding")):
         name = reading.text[seen[0].start : seen[0].end]
         return Score(1.0, f"描述所附图像：{name} / speaks of the image: {name}")
-    if not any(weight >= KNOWN for weight in asked.values()):
+    if not topics and not any(weight >= KNOWN for weight in asked.values()):
         return Score.unscored("问题中没有可识别的主题 / no topic recognised in the question")
     return Score(0.0, "未涉及所问主题 / does not speak of the topic asked")
