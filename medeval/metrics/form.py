@@ -53,16 +53,22 @@ def format_of_answer(case: Case, text: str) -> Score:
     return Score(value, "；".join(reason for _, reason in faults) or "格式正常 / well formed")
 
 
-def _topics(reading: Reading) -> Iterator[tuple[int, int, str]]:
+@lru_cache(maxsize=1)
+def _tests() -> dict[str, str]:
+    return {key: analyte.substance or analyte.quantity for key, analyte in analytes().items()}
+
+
+def _topics(reading: Reading) -> Iterator[tuple[int, int, tuple[str, str]]]:
     """Places of diseases, tests, drugs and findings, with what they mean."""
     for name in ("concept", "drug", "finding"):
-        yield from ((hit.start, hit.end, f"{name}:{hit.key}") for hit in hits(reading, name))
+        for hit in hits(reading, name):
+            yield hit.start, hit.end, (name, hit.key)
     for hit in hits(reading, "analyte"):
-        yield hit.start, hit.end, f"analyte:{analytes()[hit.key].substance or analytes()[hit.key].quantity}"
+        yield hit.start, hit.end, ("analyte", _tests()[hit.key])
 
 
 @lru_cache(maxsize=512)
-def _asked(prompt: str, points: tuple[str, ...]) -> tuple[frozenset[str], dict[str, float]]:
+def _asked(prompt: str, points: tuple[str, ...]) -> tuple[frozenset[tuple[str, str]], dict[str, float]]:
     """The topics of a question and its key points, and their telling words with weights."""
     readings = [read(text) for text in (prompt, *points)]
     topics = frozenset(topic for reading in readings for *_, topic in _topics(reading))
@@ -80,7 +86,9 @@ def _runs(text: str, spans: list[tuple[int, int]]) -> list[str]:
     return sorted(dict.fromkeys(text[start:end] for start, end in runs), key=len, reverse=True)
 
 
-def _shared(case: Case, reading: Reading, topics: frozenset[str], asked: dict[str, float]) -> list[tuple[int, int]]:
+def _shared(
+    case: Case, reading: Reading, topics: frozenset[tuple[str, str]], asked: dict[str, float]
+) -> list[tuple[int, int]]:
     """Places of what the question holds too: topics, else figures, else words; empty where they are too few."""
     skip = echoes(case, reading)
 
