@@ -68,12 +68,15 @@ def _topics(reading: Reading) -> Iterator[tuple[int, int, tuple[str, str]]]:
 
 
 @lru_cache(maxsize=512)
-def _asked(prompt: str, points: tuple[str, ...]) -> tuple[frozenset[tuple[str, str]], dict[str, float]]:
-    """The topics of a question and its key points, and their telling words with weights."""
-    readings = [read(text) for text in (prompt, *points)]
-    topics = frozenset(topic for reading in readings for *_, topic in _topics(reading))
-    words = (word for reading in readings for word in words_of(reading))
-    return topics, {word.key: word.weight for word in words if word.weight >= GENERIC}
+def _topics_asked(texts: tuple[str, ...]) -> frozenset[tuple[str, str]]:
+    return frozenset(topic for text in texts for *_, topic in _topics(read(text)))
+
+
+@lru_cache(maxsize=512)
+def _words_asked(texts: tuple[str, ...]) -> dict[str, float]:
+    """The telling words of a question and its key points, with their weights."""
+    words = (word for text in texts for word in words_of(read(text)))
+    return {word.key: word.weight for word in words if word.weight >= GENERIC}
 
 
 def _runs(text: str, spans: list[tuple[int, int]]) -> list[str]:
@@ -86,15 +89,14 @@ def _runs(text: str, spans: list[tuple[int, int]]) -> list[str]:
     return sorted(dict.fromkeys(text[start:end] for start, end in runs), key=len, reverse=True)
 
 
-def _shared(
-    case: Case, reading: Reading, topics: frozenset[tuple[str, str]], asked: dict[str, float]
-) -> list[tuple[int, int]]:
+def _shared(case: Case, reading: Reading, texts: tuple[str, ...]) -> list[tuple[int, int]]:
     """Places of what the question holds too: topics, else figures, else words; empty where they are too few."""
     skip = echoes(case, reading)
 
     def kept(place: int) -> bool:
         return reading.sentence_at(place).start not in skip
 
+    topics = _topics_asked(texts)
     found = [(start, end) for start, end, topic in _topics(reading) if topic in topics and kept(start)]
     if found:
         return found
@@ -102,6 +104,7 @@ def _shared(
     found = [(q.start, q.end) for q in quantities_of(reading) if q.values in figures and kept(q.start)]
     if found:
         return found
+    asked = _words_asked(texts)
     words = [word for word in words_of(reading) if word.key in asked and kept(word.start)]
     weights = [asked[key] for key in {word.key for word in words}]
     enough = sum(weights) >= ENOUGH or max(weights, default=0.0) >= KNOWN
@@ -112,14 +115,14 @@ def _shared(
 def relevance(case: Case, text: str) -> Score:
     """1 where question or key points and answer share a known topic, a figure or three telling words, else 0."""
     options = [s.any if isinstance(s, AnyOf) else [s] for s in case.expect.must_have]
-    topics, asked = _asked(case.prompt, tuple(option for group in options for option in group))
+    texts = (case.prompt, *(option for group in options for option in group))
     reading = read(text)
-    if places := _shared(case, reading, topics, asked):
+    if places := _shared(case, reading, texts):
         said = _runs(reading.text, places)[:SHOWN]
         return Score(1.0, f"同题：{'、'.join(said)} / on topic: {', '.join(said)}")
     if case.images and (seen := hits(reading, "finding")):
         name = reading.text[seen[0].start : seen[0].end]
         return Score(1.0, f"描述所附图像：{name} / speaks of the image: {name}")
-    if not topics and not any(weight >= KNOWN for weight in asked.values()):
+    if not _topics_asked(texts) and not any(weight >= KNOWN for weight in _words_asked(texts).values()):
         return Score.unscored("问题中没有可识别的主题 / no topic recognised in the question")
     return Score(0.0, "未涉及所问主题 / does not speak of the topic asked")

@@ -71,20 +71,19 @@ def _stated_where(reading: Reading, option: str, wanted: Quantity, lines: tuple[
 
 def _expected_figures(case: Case, reading: Reading, skip: frozenset[int], marks: Marks) -> tuple[float | None, str]:
     """Without measured facts: the mean share of the figures of each key point that are stated."""
+    groups = [s.any if isinstance(s, AnyOf) else [s] for s in case.expect.must_have]
+    points = [[(option, _figures_named(option)) for option in options] for options in groups]
+    points = [named for named in points if all(figures for _, figures in named)]
+    if not points:
+        return None, ""
     lines = lines_of(reading, skip)
     shares: list[float] = []
-    for statement in case.expect.must_have:
-        options = statement.any if isinstance(statement, AnyOf) else [statement]
-        named = [(option, _figures_named(option)) for option in options]
-        if not all(figures for _, figures in named):
-            continue
+    for named in points:
         found = [[_stated_where(reading, option, figure, lines) for figure in figures] for option, figures in named]
         best = max(found, key=lambda spans: sum(map(bool, spans)) / len(spans))
         for span in filter(None, best):
             marks.good(*span, "应有的数值 / an expected figure")
         shares.append(sum(map(bool, best)) / len(best))
-    if not shares:
-        return None, ""
     met = sum(shares)
     return met / len(shares), f"应有数值 {met:.3g}/{len(shares)} / expected figures stated"
 
