@@ -8,7 +8,7 @@ from medeval.clinical.reading import Reading
 _LISTED = ("concept", "drug", "analyte", "finding")
 _JOINTS = frozenset("的了和与及或是在有对为于其该此可以将被把使个种类些做行取选择用疗受")
 """Characters that join words and are in no name."""
-_STEM = {1: 2}  # characters that stand before a Chinese ending of this length; before longer ones at most one
+STEM = 2  # characters that must stand before a Chinese ending of one; before longer ones one may
 
 
 @lru_cache(maxsize=256)
@@ -31,7 +31,7 @@ def _whole(text: str, hit: Hit) -> Hit | None:
     """The ending with the characters before it that belong to the name; None where it stands alone."""
     start = hit.start
     if text[start] >= "\u3400":
-        wanted = _STEM.get(hit.end - start, 0)
+        wanted = STEM if hit.end - start == 1 else 0
         most = wanted or 1
         while hit.start - start < most and start and text[start - 1] >= "\u3400" and _joins_not(text[start - 1]):
             start -= 1

@@ -126,14 +126,6 @@ def _scenes_in(text: str) -> tuple[tuple[int, str], ...]:
     )
 
 
-def within_name(sentence: Sentence, start: int, end: int) -> bool:
-    """Whether `start:end` is part of the name of a disease (疱疹 of 带状疱疹)."""
-    first, last = start - sentence.start, end - sentence.start
-    return any(
-        at <= first and last <= at + len(word) and last - first < len(word) for at, word in _scenes_in(sentence.text)
-    )
-
-
 def scene_before(reading: Reading, sentence: Sentence, place: int, known: Container[str]) -> str:
     """The disease that a place speaks of: the last one before it in its sentence, else that of its line; "" for none.
 

@@ -82,11 +82,6 @@ def things() -> dict[str, tuple[str, Usual, str]]:
     return found
 
 
-def usual_of(noun: str) -> Usual:
-    """The unwanted direction of a thing by its key; both where no list holds it."""
-    return things()[noun][1] if noun in things() else "both"
-
-
 def spread(saying: "Saying") -> Span:
     """From the thing to its direction word, whichever comes first."""
     return min(saying.start, saying.thing[0]), max(saying.end, saying.thing[1])

@@ -57,8 +57,8 @@ _CLAUSE_EN = Pattern(
 class Word(NamedTuple):
     """`key` is the same for words of one meaning; `denied` = its clause holds an odd number of negating words.
 
-    `sign` follows the reach of these words in Chinese: 1 affirmed, 2 denied, 3 where they come only behind it. In a
-    list ("休息、避免同房和定期复查") the rest is not denied with one item.
+    `sign` follows the reach of these words: 1 affirmed, 2 denied, 3 where they come only behind it. In a Chinese list
+    ("休息、避免同房、复查") what stands before the denied item is not denied with it.
     """
 
     start: int
@@ -206,7 +206,7 @@ def _placed(
 
 
 def _sign(text: str, negating: list[int], place: int) -> int:
-    """Polarity of a Chinese word: that of its item of a list, of the item before where its own holds no negation."""
+    """Polarity of a word: that of its item of a list, of the item before where its own holds no negation."""
     before = bisect_left(negating, place)
     if not before:
         return 3
