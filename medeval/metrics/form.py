@@ -123,6 +123,8 @@ def relevance(case: Case, text: str) -> Score:
     if case.images and (seen := hits(reading, "finding")):
         name = reading.text[seen[0].start : seen[0].end]
         return Score(1.0, f"描述所附图像：{name} / speaks of the image: {name}")
-    if not _topics_asked(texts) and not any(weight >= KNOWN for weight in _words_asked(texts).values()):
+    asked = _words_asked(texts)
+    known = bool(_topics_asked(texts)) or any(weight >= KNOWN for weight in asked.values())
+    if not known and (sum(asked.values()) < ENOUGH or any(word.key in asked for word in words_of(reading))):
         return Score.unscored("问题中没有可识别的主题 / no topic recognised in the question")
     return Score(0.0, "未涉及所问主题 / does not speak of the topic asked")
