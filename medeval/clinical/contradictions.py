@@ -15,12 +15,17 @@ from medeval.clinical.negation_sense import misplaced_negations
 from medeval.clinical.patterns import Pattern
 from medeval.clinical.plain_sense import plain_sense
 from medeval.clinical.reading import Reading
-from medeval.clinical.sayings import sayings, spread
+from medeval.clinical.sayings import Saying, sayings, spread
 
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _HEADING = re.compile(
     r"^[\s\-*•·\d.、()（）①-⑩]*(?P<head>[^:：。；;\n]{2,24})[:：]\s*(?P<body>[^\n]{4,})", re.MULTILINE
 )
+_REMEDY = re.compile(
+    r"应|建议|通过|(?<!长期)[服使]用|治疗|采取|有助|(?:来|(?<!可)以|(?:，|^)可(?!能)以?)$|需|方法|措施"
+)
+_DENYING = r"无法|不能够?|不可以?|不会|不需要?|无需|难以"
+_PROMISED = re.compile(rf"(?:(?P<no>{_DENYING})|能够?|可以|会|需要)(?P<act>[\u4e00-\u9fff]{{2}})")
 _AVOIDED = re.compile(r"(?:避免|禁止|切勿|不要|不宜|不能|不可以?|不应该?|忌)(?P<act>[^，,。；;：:、\n()（）]{2,10})")
 _ADVISED = re.compile(r"(?<![不无未勿也需])(?:可以|应该|应当|鼓励|应|要|建议|(?<!可)能)(?:多|适当|经常)?\Z")
 _LONGEST_ADVISED = 4
@@ -82,8 +87,24 @@ def _headings(reading: Reading) -> Iterator[Judged]:
         body = [s for s in every if match.start("body") <= s.start < match.end("body")]
         for one in mine:
             for other in body:
-                if one.noun == other.noun and one.up != other.up and not (one.turned or other.turned):
+                if one.up != other.up and not (one.turned or other.turned) and _of_one(reading.text, one, other):
                     yield Judged(spread(other), False, "与本条标题相反 / against its own heading", "", measured=False)
+
+
+def _of_one(text: str, head: Saying, body: Saying) -> bool:
+    """Whether a heading and its text speak of one thing (失眠, 失眠症状) and not of its remedy."""
+    name, told = text[slice(*head.thing)], text[slice(*spread(body))]
+    same = head.noun == body.noun or (name[:2] in told and name[-2:] in told)
+    return same and not _REMEDY.search(text, max(0, body.start - 12), body.start)
+
+
+def _promises(reading: Reading) -> Iterator[Judged]:
+    """A heading that denies what its text begins by granting, or the other way round: "无法显示血管：能显示……"."""
+    for match in _HEADING.finditer(reading.text):
+        head = _PROMISED.match(match["head"].strip("*# "))
+        body = _PROMISED.match(reading.text, match.start("body") + len(match["body"]) - len(match["body"].lstrip("* ")))
+        if head and body and head["act"] == body["act"] and bool(head["no"]) != bool(body["no"]):
+            yield Judged(body.span(), False, "与本条标题相反 / against its own heading", "", measured=False)
 
 
 def _acts(reading: Reading) -> Iterator[Judged]:
@@ -111,7 +132,7 @@ def _places(text: str, word: str) -> Iterator[int]:
 @lru_cache(maxsize=1024)
 def against_itself(reading: Reading) -> tuple[Judged, ...]:
     """Places where an answer contradicts what it says elsewhere."""
-    return () if reading.text.isascii() else (*_headings(reading), *_acts(reading))
+    return () if reading.text.isascii() else (*_headings(reading), *_promises(reading), *_acts(reading))
 
 
 @lru_cache(maxsize=1024)

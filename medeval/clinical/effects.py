@@ -17,7 +17,7 @@ from medeval.clinical.worth import handled, owned, taken_up
 
 SOURCE = "常识 / common sense"
 _PURPOSE = re.compile(
-    r"(?:(?<![可足予难得加给])以(?:便|求|期|更好地|最大(?:程度|限度)地?|利于|有效地?|尽量|尽可能|进一步)?|从而(?:有效|进一步|更好地)?|有助于|有利于|有益于|旨在|目的(?:是|在于)|为了"
+    r"(?:(?<![可足予难得加给])以(?:便|求|期|更好地|最大(?:程度|限度)地?|利于|有效地?|尽量|尽可能|进一步)?|从而(?:有效|进一步|更好地|间接|直接)?|有助于|有利于|有益于|旨在|目的(?:是|在于)|为了|最大(?:程度|限度)(?:上|地)?"
     r"|帮助(?:患者|您|身体)?|达到|起到|用于|用来|用以|鼓励|积极|可?有效地?|科学地?|尽量|尽可能|努力|(?:保护(?!作用)|改善|缓解|提高|预防)[^，。]{1,10}[、，并和])"
     r"(?:的|地|了)?(?:逐步|逐渐|显著|明显|大大|进一步|更好地|有效地?|消除或|预防和|预防或|预防、|控制和|来|共同)?$"
 )
@@ -41,6 +41,8 @@ _FORBIDDING = re.compile(
 _CONTRAST = re.compile(
     r"但|而(?!且|言)|虽|尽管|却|反之|相反|另一方面|还是|与否|权衡|同时也(?:会|可能)|代价|副作用|风险(?:包括|是)|需要?注意|警惕|过量|过度|可能|或者?(?!加重)|如果|若"
 )
+# What is acted on is the loss, not the thing: "减轻视力的下降".
+_OTHERWISE = re.compile(r"的(?:过|下降|降低|减退|减弱|损失|丧失|丢失|恶化|受损|流失)")
 _LINK = re.compile(r"^[^，。；;\n]{0,8}(?:、|，|并|和|以及|及)(?:从而|进而|并且?|以|同时|且|也|还|有效|进一步|达到)*$")
 _GOOD_VERB = re.compile(r"(?:改善|缓解|保护(?!作用|因素)|修复|增进|优化|预防|防止)(?=[^，。；、]{2})")
 _CHAIN = re.compile(
@@ -107,7 +109,7 @@ def _judged(reading: Reading, saying: Saying, right: bool, about: str, sure: boo
 
 def _by_cue(reading: Reading, saying: Saying, topic: tuple[str, ...]) -> Judged | None:
     """A saying right behind a word of purpose or of harm, or behind advice."""
-    if saying.turned or reading.text.startswith("的过", spread(saying)[1]):
+    if saying.turned or _OTHERWISE.match(reading.text, spread(saying)[1]):
         return None
     gain = gain_of(saying, reading)
     before = _before(reading, saying)

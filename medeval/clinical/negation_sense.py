@@ -20,8 +20,9 @@ _CONTRAST = re.compile(
 )
 _DENIED = re.compile(r"[不无未没非少难]")
 # "不是 A，而是 B": somewhere before "而是" something is denied or given up.
+_HAN = re.compile(r"[\u4e00-\u9fff]")
 _RATHER = re.compile(r"(?<=[，\u4e00-\u9fff])而是(?![否])")
-_GIVEN_UP = re.compile(r"[不无未没非少难别勿弃停止除却反与难避免如拒]|代替|所谓|仅|误|过去|以往|以前|传统|曾")
+_GIVEN_UP = re.compile(r"[不无未没非少难别勿弃停止除却反与难避免拒]|如何|代替|所谓|仅|误|过去|以往|以前|传统|曾")
 
 
 @dataclass(frozen=True)
@@ -78,11 +79,12 @@ def _contrasts(reading: Reading) -> Iterator[Judged]:
 
 
 def _replacements(reading: Reading) -> Iterator[Judged]:
-    """A "而是" that replaces nothing: neither its sentence nor the one before denies anything."""
+    """A "而是" that replaces nothing: its sentence (if it opens that, the one before) denies nothing."""
     for match in _RATHER.finditer(reading.text):
         sentence = reading.sentence_at(match.start())
-        before = reading.sentence_at(max(0, sentence.start - 1))
-        if not sentence.is_question and not _GIVEN_UP.search(reading.text, before.start, match.start()):
+        opens = not _HAN.search(reading.text, sentence.start, match.start())
+        first = reading.sentence_at(max(0, sentence.start - 1)).start if opens else sentence.start
+        if not sentence.is_question and not _GIVEN_UP.search(reading.text, first, match.start()):
             yield Judged(
                 match.span(), False, "“而是”之前没有否定 / “rather” replaces nothing", "行文：“不是……而是”", False
             )

@@ -42,6 +42,8 @@ _KIND = re.compile(
     r"(?:的|水平|浓度|含量|活性|数值|明显|显著|轻度|中度|重度|进行性|持续|逐渐|可|会|常|多|均|也|略|稍|异常|\s)*$"
 )
 _PLAIN = re.compile(r"(?P<noun>[\u4e00-\u9fff]{2})(?:明显|显著|轻度|进行性|持续|逐渐|略|稍|异常|水平)*$")
+# "褪黑素可以减少泌乳素": the thing before the verb acts.
+_ABLE = re.compile(r"(?:可以?|能够?|会|可能|将|有助于|进一步)$")
 _JOINT = re.compile(r"并(?!发)|从而|以便|以提|以促|来|帮助|替代|的(?:同时|目的)")
 _MADE = re.compile(r"(?:合成|分泌|产生|生成)[^，。；]{0,3}$")
 _COORDINATE = re.compile(r"\s*(?:、|和|及|与|或|以及|/|和/或|和\(或\)|及其)\s*(?:血清|血浆|血液|其他)?\s*")
@@ -178,6 +180,8 @@ def _sayings(text: str) -> Iterator[Saying]:
         state = bool(nouns)
         unknown = [noun for noun in nouns if noun[2][0] == "?"]
         nouns = [] if unknown else nouns
+        if nouns and _ABLE.search(text, nouns[-1][1], start) and (acted := _effects(text, end, right, later)):
+            nouns, state = acted, False
         if not nouns and text[end : end + 1] == "的" and word not in _VERB_ONLY:
             nouns = _nouns(text, end + 1, min(right, end + 12))[:1]
             state = True

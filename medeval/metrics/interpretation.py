@@ -1,21 +1,18 @@
 """data_interpretation: does the answer say of each figure what the guideline (or the printed range) says?"""
 
-from functools import lru_cache
-
 from medeval.cases.schema import Case
 from medeval.clinical.claims import ALL, REST, Claim, claims_of
-from medeval.clinical.guidelines import Direction, Interpretation, interpret, load_guidelines
 from medeval.clinical.reading import Reading, read
 from medeval.clinical.retelling import retold
 from medeval.metrics.marks import Marks, echoes
 from medeval.metrics.score import Score, metric
 from medeval.metrics.soundness import KEPT, judged_of, note_of
-from medeval.metrics.targets import GLUCOSE, Meaning, conditions_of, is_asked, is_description, meanings_of, quoting
+from medeval.metrics.targets import GLUCOSE, Meaning, is_asked, is_description, meanings_of, quoting
+from medeval.metrics.verdicts import DIRECTION_WORDS, accepted_words, truth, verdict
 
 DIRECTION_ONLY = 0.7
 CONTRADICTED = 0.3
 MISQUOTED = 0.3
-_WORDS = {"high": "偏高 / high", "low": "偏低 / low", "normal": "正常 / normal"}
 
 
 def _about(claim: Claim, meaning: Meaning, alone: bool) -> bool:
@@ -30,78 +27,22 @@ def _about(claim: Claim, meaning: Meaning, alone: bool) -> bool:
     return alone and (generic or (claim.quantity in GLUCOSE and target.quantity in GLUCOSE and claim.kind == "class"))
 
 
-@lru_cache(maxsize=1024)
-def _words(interpretations: tuple[Interpretation, ...]) -> tuple[dict[str, list[str]], tuple[Interpretation, ...]]:
-    """Words that are right of a value, with the guidelines that say so; and those with words of their own country."""
-    found: dict[str, list[str]] = {}
-    for item in interpretations:
-        for word in item.labels:
-            found.setdefault(word, []).append(item.source_zh.split("，")[0])
-    return found, tuple(item for item in interpretations if item.if_named)
-
-
-def _named(reading: Reading, guideline: str) -> bool:
-    return any(word in reading.text for word in load_guidelines()[guideline].named)
-
-
-def _accepted(reading: Reading, meaning: Meaning, case: Case) -> dict[str, list[str]]:
-    """Words that are right of this value in this answer, with the guidelines that say so."""
-    found, dependent = _words(meaning.interpretations)
-    named = [item for item in dependent if _named(reading, item.guideline)]
-    known = [word for word in ("高血压", "糖尿病", "hypertension", "diabetes") if word in conditions_of(case)]
-    if not named and not known:
-        return found
-    found = {word: list(sources) for word, sources in found.items()}
-    for item in named:
-        for word in item.if_named:
-            found.setdefault(word, []).append(item.source_zh.split("，")[0])
-    for word in known:
-        found.setdefault(word, ["已知病史 / known condition"])
-    return found
-
-
-@lru_cache(maxsize=4096)
-def _component_directions(key: str, value: float) -> frozenset[Direction]:
-    return frozenset(i.direction for i in interpret({key: f"{value} mmHg"}))
-
-
-def _directions(claim: Claim, meaning: Meaning) -> frozenset[Direction]:
-    """Directions that are right; for systolic or diastolic alone also what that figure by itself means."""
-    if claim.analyte in ("systolic", "diastolic") and len(meaning.target.values) == 2:
-        value = meaning.target.values[0 if claim.analyte == "systolic" else 1]
-        return _component_directions(claim.analyte, value)
-    return meaning.directions
-
-
-def _verdict(claim: Claim, meaning: Meaning, accepted: dict[str, list[str]]) -> str:
-    """right_class, right_direction, wrong or neutral."""
-    if claim.kind == "class":
-        if not claim.negated:
-            return "right_class" if claim.word in accepted else "wrong"
-        every = len(meaning.interpretations) and len(accepted.get(claim.word, ())) >= len(meaning.interpretations)
-        return "wrong" if every else "neutral"
-    right = claim.word in _directions(claim, meaning)
-    if claim.negated:
-        if claim.word == "normal":
-            return "neutral" if right else "right_direction"
-        return "wrong" if right and len(meaning.directions) == 1 else "neutral"
-    return "right_direction" if right else "wrong"
-
-
 def _judge(case: Case, reading: Reading, meaning: Meaning, claims: list[Claim], marks: Marks) -> tuple[float, str]:
-    accepted = _accepted(reading, meaning, case)
+    accepted = accepted_words(reading, meaning, case)
     seen: set[str] = set()
     for claim in claims:
-        verdict = _verdict(claim, meaning, accepted)
-        seen.add(verdict)
-        if verdict == "right_class":
+        said = verdict(claim, meaning, accepted)
+        seen.add(said)
+        if said == "right_class":
             marks.good(
                 claim.start, claim.end, f"分类正确 / right class: {'、'.join(dict.fromkeys(accepted[claim.word]))}"
             )
-        elif verdict == "right_direction":
-            marks.good(claim.start, claim.end, f"高低判断正确 / right direction: {_WORDS.get(claim.word, claim.word)}")
-        elif verdict == "wrong":
-            marks.bad(claim.start, claim.end, f"与数值不符 / contradicts {meaning.target.text}: {_truth(meaning)}")
+        elif said == "right_direction":
+            marks.good(
+                claim.start, claim.end, f"高低判断正确 / right direction: {DIRECTION_WORDS.get(claim.word, claim.word)}"
+            )
+        elif said == "wrong":
+            marks.bad(claim.start, claim.end, f"与数值不符 / contradicts {meaning.target.text}: {truth(meaning)}")
     value = 0.0
     if "right_class" in seen or (
         "right_direction" in seen and (not meaning.has_classes or "normal" in meaning.directions)
@@ -122,11 +63,6 @@ def _judge(case: Case, reading: Reading, meaning: Meaning, claims: list[Claim], 
         "错误 / wrong" if "wrong" in seen or quoted.wrong else "正确 / right" if value else "未解读 / not interpreted"
     )
     return value, f"{meaning.target.name} {meaning.target.text}: {state}"
-
-
-def _truth(meaning: Meaning) -> str:
-    words = [item.labels[0] for item in meaning.interpretations if item.labels]
-    return "、".join(dict.fromkeys(words)) or " ".join(_WORDS[d] for d in sorted(meaning.directions) if d in _WORDS)
 
 
 _last: tuple[Case, str, Score] | None = None

@@ -11,6 +11,7 @@ from medeval.clinical.contradictions import statements
 from medeval.clinical.knowledge import Judged, scenes_of
 from medeval.clinical.reading import Reading, Span, read
 from medeval.metrics.marks import Marks, echoes
+from medeval.metrics.own_figures import judged_figures
 from medeval.metrics.score import Score, metric
 from medeval.metrics.targets import is_description
 
@@ -29,7 +30,7 @@ def _topic(prompt: str) -> tuple[str, ...]:
 
 def judged_of(case: Case, reading: Reading) -> list[Judged]:
     """Every statement of the answer that can be judged without a key point; what repeats the question is left out."""
-    found = [*statements(reading, _topic(case.prompt))]
+    found = [*statements(reading, _topic(case.prompt)), *judged_figures(case, reading)]
     found += [
         Judged(span, False, "与常理相反的建议 / advice turned on its head", "", False) for span in odd_advice(reading)
     ]

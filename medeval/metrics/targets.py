@@ -77,7 +77,8 @@ def analyte_of(name: str, abbr: str = "") -> str:
     return found[0].key if found else ""
 
 
-def _keys(quantity: str) -> frozenset[str]:
+def keys_of(quantity: str) -> frozenset[str]:
+    """The analytes that an answer may name a quantity by."""
     named = {key for key, analyte in analytes().items() if analyte.quantity == quantity}
     return frozenset(named | ({"glucose"} if quantity in GLUCOSE else set()))
 
@@ -92,7 +93,7 @@ def _targets(facts: tuple[tuple[str, str], ...], rows: tuple[LabRow, ...]) -> tu
         values = [value for key in keys if (value := measurement(known, key)) is not None]
         if values and len(values) == len(keys) or (values and quantity == "blood_pressure"):
             unit, substance = unit_of(keys[0]) or ("", "")
-            names = _keys(quantity)
+            names = keys_of(quantity)
             if len(values) == 1 and quantity == "blood_pressure":
                 names = frozenset({next(key for key in keys if measurement(known, key) is not None)})
             found.append(Target(quantity, names, quantity, tuple(values), unit, substance))
@@ -100,7 +101,7 @@ def _targets(facts: tuple[tuple[str, str], ...], rows: tuple[LabRow, ...]) -> tu
     for row in rows:
         key = analyte_of(row.name, row.abbr)
         if key and analytes()[key].quantity not in taken:
-            names = _keys(analytes()[key].quantity)
+            names = keys_of(analytes()[key].quantity)
             unit = canonical(read(row.unit).text) or row.unit
             target = Target(
                 row.name, names, analytes()[key].quantity, (row.value,), unit, analytes()[key].substance, row
@@ -164,7 +165,7 @@ def meanings_of(case: Case) -> tuple[Meaning, ...]:
         if directions:
             found.append(Meaning(target, mine, frozenset(directions)))
     for quantity, direction in stated.items():
-        found.append(Meaning(Target(quantity, _keys(quantity), quantity, (), "", ""), (), frozenset({direction})))
+        found.append(Meaning(Target(quantity, keys_of(quantity), quantity, (), "", ""), (), frozenset({direction})))
     return tuple(found)
 
 
