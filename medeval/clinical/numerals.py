@@ -25,6 +25,20 @@ PATTERN = (
 _PART = re.compile(_N + "+|[点度/]")
 
 
+# 三四, 十七八, 四五十, 一百二三十: neighbours (and 三五) are an estimate, never digits of one number.
+_DIGIT = "[一二两三四五六七八九]"
+_ABOUT = re.compile(rf"(?P<high>(?:{_DIGIT}?[十百千])*)(?P<a>{_DIGIT})(?P<b>{_DIGIT})(?P<low>[十百千]?)")
+
+
+def _estimate(text: str) -> str:
+    """三四 as "3-4", 四五十 as "40-50"; empty where the text is no estimate."""
+    match = _ABOUT.fullmatch(text)
+    if match is None or _DIGITS[match["b"]] - _DIGITS[match["a"]] != 1 + (match["a"] + match["b"] == "三五"):
+        return ""
+    low, high = (_integer(match["high"] + match[digit] + match["low"]) for digit in "ab")
+    return f"{low}-{high}"
+
+
 def _integer(text: str) -> int:
     """The number of 一百四十, 一百四 (a last digit behind 百 or 千 stands for tens or hundreds), 二十 or 十二."""
     if not any(c in _PLACES for c in text):
@@ -43,9 +57,11 @@ def _integer(text: str) -> int:
 
 
 def arabic(text: str) -> str:
-    """The figure a match of `PATTERN` stands for, as digits; 度 stays behind its number."""
+    """The figure a match of `PATTERN` stands for, as digits; 度 stays behind its number, an estimate is a range."""
     if text == "半":
         return "0.5"
+    if estimate := _estimate(text):
+        return estimate
     whole = ""
     for part in _PART.findall(text):
         if part == "点":

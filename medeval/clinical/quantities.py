@@ -57,14 +57,16 @@ _TO = r"\s?(?:-|~|至|到|\bto\b)\s?"
 _PLAIN = r"(?<![\d.^a-z])(?<![a-z]-)(?<!第)(?<!grade )(?<!stage )(?<!type )"
 # A pressure with a digit too many is still a pressure, and a wrong one.
 _SLIPPED_FIRST, _SLIPPED_LAST = r"\d{4}(?=\s?/\s?\d{2,4}\s?mm\s?hg)", r"\d{4}(?=\s?mm\s?hg)"
+# "心率由80升至120" rises, and holds no litres; "2升至3升" does.
+_UNIT = rf"(?!升[到至]\s?{_N}(?![\d.]|\s?(?:升|l)))(?:{UNIT_PATTERN})"
 _QUANTITY = re.compile(
     rf"{_PLAIN}(?:"
     rf"(?P<s1>\d{{2,3}}(?:\.\d)?|{_SLIPPED_FIRST})(?:{_TO}(?P<s2>\d{{2,3}}))?\s?(?:mm\s?hg\s?)?(?:/|\bover\b)\s?"
     rf"(?P<d1>\d{{2,3}}(?:\.\d)?|{_SLIPPED_LAST})(?:{_TO}(?P<d2>\d{{2,3}}))?(?!\d|\.\d)"
     rf"|(?P<deg>\d{{2}})度(?P<tenth>\d)(?!\d)"
-    rf"|(?P<low>{_N})\s?(?P<lu>{UNIT_PATTERN})?{_TO}(?:<|≤)?(?P<high>{_N})(?![\d])"
+    rf"|(?P<low>{_N})\s?(?P<lu>{_UNIT})?{_TO}(?:<|≤)?(?P<high>{_N})(?![\d])"
     rf"|(?P<v>{_N})(?![\d])"
-    rf")\s?(?P<unit>{UNIT_PATTERN})?(?P<tail>{_TAIL})?"
+    rf")\s?(?P<unit>{_UNIT})?(?P<tail>{_TAIL})?"
 )
 _DIGIT = re.compile(r"\d")
 _DIGITS = re.compile(r"\d+(?:\.\d+)?")

@@ -20,6 +20,7 @@ TABLE = [
     ("空腹血糖7.2 mmol/L", "value", (7.2,), "", "mmol/L"),
     ("７．２ｍｍｏｌ／Ｌ", "value", (7.2,), "", "mmol/L"),
     ("7.2毫摩尔每升", "value", (7.2,), "", "mmol/L"),
+    ("饮水2升至3升", "range", (2.0, 3.0), "", "L"),
     ("140毫米汞柱", "value", (140.0,), "", "mmHg"),
     ("(≥7.0)", "value", (7.0,), "≥", ""),
     ("超过38.5℃", "value", (38.5,), ">", "℃"),
@@ -121,3 +122,11 @@ def test_never_raises_and_stays_inside(text: str) -> None:
     for quantity in find_quantities(text):
         assert 0 <= quantity.start < quantity.end <= len(text)
         assert all(value >= 0 for value in quantity.values)
+
+
+RISES = [("心率由80升至120次/分", ["", "/min"]), ("血糖从5.1升到8.3 mmol/L", ["", "mmol/L"])]
+
+
+@pytest.mark.parametrize(("text", "units"), RISES)
+def test_a_rise_is_no_litre(text: str, units: list[str]) -> None:
+    assert [quantity.unit for quantity in find_quantities(text)] == units
