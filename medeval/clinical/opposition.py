@@ -4,6 +4,8 @@ A mark of contradiction accuses, so single words are not enough: an opposite cou
 negation where both speak of what it denies, the side of a Chinese clause (可以, 避免) for the words of that clause.
 """
 
+import re
+
 from medeval.clinical.quantities import Quantity, quantity_stated
 from medeval.clinical.stance import stance
 from medeval.clinical.statement_words import Line, Wanted
@@ -11,8 +13,16 @@ from medeval.clinical.units import convert
 from medeval.clinical.words import FIGURE
 
 SAME_THING = 0.7  # from here on a sentence is about the same thing, so that another polarity contradicts
+KIN = 0.25  # share of a statement's words from which on another figure may stand in the place of its own
 SLIGHT = 0.3  # weight of an opposite such as usual and rare, which many sentences hold
 SIDED = 0.3  # share of a statement that a sentence holds before its clauses are asked which side they take
+_FORBIDS = re.compile(r"禁|忌(?!口)|不[能可应宜得要必用]|不(?:建议|推荐|需|主张)|避免|勿|无需|无须")
+_PERMITS = re.compile(
+    r"可以?(?!能|致|引|见|出现|有|升|降|增|减|导|发|使(?!用)|达|伴|持续|高|因|以)|能(?:够|用|吃|服|与|同|合|联)"
+    r"|建议|推荐|鼓励|宜|应(?![急激])|需|必须|给予|继续|放心|安全"
+)
+_HARMS = re.compile(r"导致|引起|造成|诱发|加重|增加|升高|风险|损害|危害|抑制|减弱")
+_AVOIDS = re.compile(r"避免|禁|忌(?!口)|慎|不[宜能可应要]|勿|防止")
 SIDE = 0.5  # what the side of a whole English sentence tells: a guess by single words
 
 
@@ -28,18 +38,29 @@ def against(wanted: Wanted, line: Line, shared: list[int]) -> tuple[float, float
     if not held:
         return 0.0, 0.0
     alike = min(1.0, held / wanted.half)
-    clash = _clash(wanted, line, shared)
+    clash = _clash(wanted, line, shared, held)
     clash = 0.0 if clash < SLIGHT and alike < SAME_THING else clash
     turned = 0.0
-    if alike >= SAME_THING:
+    if alike >= SAME_THING and (len(shared) > 1 or len(wanted.words) == 1):
         other = [place for place in shared if not line.meant[wanted.words[place][0]] & wanted.words[place][2]]
-        if any(wanted.words[place][0] in wanted.heads | line.heads for place in other):
+        heads = {wanted.words[place][0] for place in other} & (wanted.heads | line.heads)
+        if heads and not _goes_together(wanted, line, heads):
             turned = sum([halves[place] for place in other]) / held
     sides = _other_side(wanted, line, shared, held) / held if wanted.text.isascii() or alike >= SIDED else 0.0
     return alike, max(alike * max(sides, turned), min(1.0, (held + clash) / wanted.half) if clash else 0.0)
 
 
-def _clash(wanted: Wanted, line: Line, shared: list[int]) -> float:
+def _goes_together(wanted: Wanted, line: Line, heads: set[str]) -> bool:
+    """Whether the other polarity of `heads` is no contradiction in Chinese: a mention, or a warning for its reason.
+
+    What must not be done is contradicted by allowing it, not by speaking of it; a harm is not denied by avoiding it.
+    """
+    if _FORBIDS.search(wanted.text):
+        return not any(heads & keys and _PERMITS.search(clause) for clause, keys in line.clauses())
+    return bool(_HARMS.search(wanted.text) and _AVOIDS.search(line.text))
+
+
+def _clash(wanted: Wanted, line: Line, shared: list[int], held: float) -> float:
     """Weight of the gravest word or figure of the statement in whose place the sentence holds one that excludes it."""
     halves, said = wanted.halves, line.words.keys()
     clash = 0.0
@@ -47,7 +68,7 @@ def _clash(wanted: Wanted, line: Line, shared: list[int]) -> float:
         if halves[place] > clash and place not in shared and not others.isdisjoint(said):
             if not beside or any(beside & keys and others & keys for _, keys in line.clauses()):
                 clash = halves[place]
-    for figure in wanted.figures if line.figures else ():
+    for figure in wanted.figures if line.figures and held >= KIN * sum(halves) else ():
         rival = [f for f in line.figures if _rivals(f, figure)]
         if rival and not any(quantity_stated(f, figure) for f in line.figures):
             clash = max(clash, FIGURE)

@@ -21,8 +21,13 @@ _REACH = 40
 _REACH_ZH = 8
 
 
+_STOPS_ITSELF = frozenset("经搏滞顿留电")
+
+
 def _begins(text: str, start: int, end: int) -> bool:
-    """Whether a Latin word begins where the one found does."""
+    """Whether a Latin word begins where the one found does; 停 is what someone does (not 停经)."""
+    if text[start] == "停" and text[end : end + 1] in _STOPS_ITSELF:
+        return False
     return not (text[start].isascii() and start and (text[start - 1].isalnum() or text[start - 1] == "_"))
 
 

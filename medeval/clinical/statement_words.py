@@ -13,7 +13,7 @@ from medeval.clinical.words import FIGURE, Word, kinds, opposites, without_askin
 _CLAUSE = re.compile(r"[^，,;；:：。]+")
 _PART = re.compile(r"[、，；：（）]|(?<=[^ -~])[;:()]|包括|例如|以及|涵盖")
 ASKED = 0.15  # what a word weighs that the question holds already
-NEARBY = 10  # characters within which a word stands beside another
+NEARBY = 4  # characters within which a word stands beside another
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ denied in one and not in the other hardly counts, a figure counts only with its 
 
 from dataclasses import dataclass
 
-from medeval.clinical.opposition import against
+from medeval.clinical.opposition import SAME_THING, against
 from medeval.clinical.quantities import Quantity, quantity_stated
 from medeval.clinical.reading import Reading, Span
 from medeval.clinical.statement_words import Line, Wanted, lines_of, wanted_of
@@ -17,6 +17,7 @@ MEMBER = 0.7  # what a narrower word counts
 MIX = 0.75  # of the best sentence for each part of the statement; the rest is what all sentences hold together
 BREADTH = 0.1  # what support by further sentences adds
 ALONE = 0.5
+AGREEING = 0.2  # a sentence that much less alike, and on the statement's side, takes a contradiction back
 NEAR = 0.15  # a sentence so much less alike than the most alike one is about something else
 
 
@@ -91,6 +92,8 @@ def support(reading: Reading, statement: str, question: str = "", skip: frozense
         sides.append(against(wanted, line, shared))
     nearest = max((alike for alike, _ in sides), default=0.0) - NEAR
     opposed = max((contrary for alike, contrary in sides if alike >= nearest), default=0.0)
+    agreed = max((alike for alike, contrary in sides if not contrary and alike >= SAME_THING), default=-1.0)
+    accused = max((contrary for alike, contrary in sides if alike > agreed + AGREEING), default=0.0)
     figures = most[len(wanted.words) :]
     everywhere = sum(weight * m for weight, m in zip(weights, most, strict=True))
     core = (MIX * sum(parts.values()) + (1 - MIX) * everywhere) / wanted.total
@@ -99,6 +102,6 @@ def support(reading: Reading, statement: str, question: str = "", skip: frozense
     degree = (1 - BREADTH) * core + BREADTH * (1 - missed) / ALONE * (1 - ALONE / 2)
     return Support(
         max(0.0, min(1.0, degree) * (1 - opposed)),
-        max((contrary for _, contrary in sides), default=0.0),
+        accused,
         (at.start, at.end),
     )

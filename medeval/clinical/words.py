@@ -47,6 +47,8 @@ _CHINESE = _between("\u3400", _JOINTS, "\u9fff")
 _WORD = re.compile(rf"[a-z][a-z'/-]*[a-z0-9]|\d+(?:\.\d+)?|[{_CHINESE}]+")
 _ASIDE = re.compile(r"\([a-z][a-z ,/-]{2,40}\)")
 _GLOSSED = re.compile(r"([a-z][a-z-]{3,})\s?\(\s?([a-z][a-z, -]{2,60})\)")
+# "没有血栓证据时|不能抗凝": what is denied of the scene is not denied of what is said of it.
+_SCENE_ENDS = re.compile(r"(?<![及同暂随按小平定临])时(?![间候期])|(?<![患或])者(?![，。；、])")
 _CLAUSE_EN = Pattern(
     r"[,;:.!?()\n]\s|\b(?:but|however|although|though|while|whereas|because|unless|which|yet)\b"
     r"|\band (?=(?:no|not|never|do|does|did|is|are|was|were|has|have|can|could|may|might|will|would|should|must"
@@ -156,6 +158,10 @@ def _denials(reading: Reading, known: list[tuple[int, int, str]]) -> tuple[list[
     starts = sorted({0, *breaks, *(end + 1 for _, end in reading.clauses)})
     if text.isascii():
         starts = sorted({*starts, *(m.end() for m in _CLAUSE_EN.finditer(text))})
+    if len(negating) > 1:
+        ends = (m.end() for m in _SCENE_ENDS.finditer(text, negating[0], negating[-1]))
+        between = [end for end in ends if starts[bisect_right(starts, end) - 1] <= negating[bisect_left(negating, end) - 1]]
+        starts = sorted({*starts, *between})
     held: list[list[int]] = [[] for _ in starts]
     for place in negating:
         held[bisect_right(starts, place) - 1].append(place)
