@@ -20,6 +20,8 @@ _REFERENCE_BEFORE = re.compile(
     r"[^，,。;；]{0,9}$"
 )
 _OWN_BEFORE = re.compile(r"(?:您|你|患者|本次|此次|测得|目前|这次|your|you|measured|patient)[^，,。;；]{0,20}$")
+_GIVEN = re.compile(r"(?:输注?|静滴|滴注)$")
+"""What stands before something that is given: 输红细胞."""
 _GAP_NEAR = 8
 _BY_KIND = {"pair": "blood_pressure", "pair_range": "blood_pressure"}
 _BY_UNIT = {"mmHg": "blood_pressure", "℃": "temperature", "℉": "temperature"}
@@ -51,6 +53,7 @@ def _bind(
     reading: Reading, sentence: Sentence, quantity: Quantity, mentions: list[Hit], topic: str
 ) -> Hit | str | None:
     inside = [hit for hit in mentions if sentence.start <= hit.start and hit.end <= sentence.end]
+    inside = [hit for hit in inside if not _GIVEN.search(reading.text, max(0, hit.start - 2), hit.start)]
     for hit in reversed([hit for hit in inside if hit.end <= quantity.start]):
         if fits(hit.key, quantity, quantity.start - hit.end):
             return hit

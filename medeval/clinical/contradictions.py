@@ -30,8 +30,10 @@ _AVOIDED = re.compile(r"(?:避免|禁止|切勿|不要|不宜|不能|不可以?|
 _ADVISED = re.compile(r"(?<![不无未勿也需])(?:可以|应该|应当|鼓励|应|要|建议|(?<!可)能)(?:多|适当|经常)?\Z")
 _LONGEST_ADVISED = 4
 _NO_ACT = re.compile(
-    r"^(?:过[度多分]|长[时期]|自行|随意|的|了|等|以下|上述|任何|因|完全|单独|直接|通过|影响|忽视|忽略|替代|切除|与|被|用于?|有|治疗|停药|延缓)"
+    r"^(?:排除|除外|确诊|诊断|说明|判断|证明|过[度多分]|长[时期]|自行|随意|的|了|等|以下|上述|任何|因|完全|单独|直接|通过|影响|忽视|忽略|替代|切除|与|被|用于?|有|治疗|停药|延缓)"
 )
+# "高钾血症时不宜补钾": avoided in one state, right in another.
+_SOME_ONLY = re.compile(r"(?:(?<!或)者|(?<![及同暂随按小平])时|期|患者|病人|孕妇|儿童|婴儿|血症|如|若|当)")
 _TURNED_BACK = re.compile(r"(?:除非|但是?|如果|若|如|当|(?<!术)后|以后|之后|才|恢复|前|时(?!间))[^，。；]{0,12}$")
 
 
@@ -111,7 +113,7 @@ def _acts(reading: Reading) -> Iterator[Judged]:
     """An act that is advised against in one place and advised in another."""
     for match in _AVOIDED.finditer(reading.text):
         act = match["act"][:4]
-        if _NO_ACT.match(act):
+        if _NO_ACT.match(act) or _SOME_ONLY.search(reading.text, reading.clause_at(match.start())[0], match.start()):
             continue
         for place in _places(reading.text, act):
             advised = _ADVISED.search(reading.text, max(0, place - _LONGEST_ADVISED), place)
@@ -136,10 +138,10 @@ def against_itself(reading: Reading) -> tuple[Judged, ...]:
 
 
 @lru_cache(maxsize=1024)
-def statements(reading: Reading, topic: tuple[str, ...] = ()) -> tuple[Judged, ...]:
+def statements(reading: Reading, topic: tuple[str, ...] = (), of_drug: bool = False) -> tuple[Judged, ...]:
     """Everything in a reading that can be judged without key points; the same stretch once, wrong before right."""
     every = [
-        *known_statements(reading, topic),
+        *known_statements(reading, topic, of_drug),
         *effects(reading, topic),
         *plain_sense(reading),
         *expressions(reading),

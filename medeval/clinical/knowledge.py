@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TypeVar
 
 from medeval.clinical.data_files import read_data
+from medeval.clinical.lexicons import hits
 from medeval.clinical.reading import Reading, Sentence, Span, read
 from medeval.clinical.sayings import OF_KIND, Saying, Usual, sayings, spread, things
 from medeval.clinical.word_list import WordList
@@ -47,9 +48,15 @@ _FILES = (
 
 # Where treatment, recovery or time may have turned an abnormal finding round.
 _TREATED = re.compile(
-    r"治疗后?|用药|服用|服药|给予|口服|注射|术后|改善|控制|恢复|纠正|较前|好转|缓解|复查|随访|目标|达标|正常|预防|避免|不一定|疗效|有效"
+    r"治疗后?|[吸服给用][药入]?后|用药|服用|服药|给予|口服|注射|术后|改善|控制|恢复|纠正|较前|好转|缓解|复查|随访|目标|达标|正常|预防|避免|不一定|疗效|有效"
     r"|补充|输注|替代|相反|反而|生理|健康|晚期|少数|个别|罕见|暂时|代偿|运动|饮食|假性|如果|若|是否|[可会能]使|使用|药物|急剧|骤然?|短期内"
     r"|(?:引流|减压|切除|移植|置换|支架|透析|穿刺|抽液|手术|栓塞|放疗|化疗|修补|复位|结扎|清除|吸收|缓解|终止妊娠|分娩|排出)[^，。]{0,3}后"
+)
+# "抑制5-羟色胺的再摄取" leaves more of it.
+_UNDONE = re.compile(r"的?(?:再摄取|重吸收|降解|分解|灭活|代谢|清除|排泄|破坏|转化|氧化|水解)")
+# "毒性结节性甲状腺肿TRAb阴性": said of a disease that no list holds.
+_ANOTHER_ILLNESS = re.compile(
+    r"[\u4e00-\u9fff]{2,}?(?:病|症|炎|癌|瘤|肿|综合征|衰竭|减退|亢进)(?=[^，。；:病症炎癌瘤肿]{0,3}$)"
 )
 _OPEN_END = re.compile(
     r"^[^，。；]{0,6}?(?:过快|太快|控制在|不超过|或(?:正常|升|降|增|减)|至|(?<![预最背])后|与否|者少|不(?![足全良适佳清]))"
@@ -157,8 +164,10 @@ def _one_clause(text: str, place: int, at: int) -> bool:
     return at < place or not re.search(r"[，,；;]", text[place:at]) or bool(_POINTS.search(text, place, at))
 
 
-def _of_saying(reading: Reading, saying: Saying, topic: tuple[str, ...]) -> Judged | None:
+def _of_saying(reading: Reading, saying: Saying, topic: tuple[str, ...], of_drug: bool) -> Judged | None:
     """One saying against the facts of its clause, sentence or topic, else against what is abnormal of its thing."""
+    if _UNDONE.match(reading.text, spread(saying)[1]):
+        return None
     sentence = reading.sentence_at(saying.start)
     place = saying.start - sentence.start
     begin = max((sentence.text.rfind(mark, 0, place) for mark in "，,:："), default=-1) + 1
@@ -183,6 +192,7 @@ def _of_saying(reading: Reading, saying: Saying, topic: tuple[str, ...]) -> Judg
         return Judged(span, fact.up == saying.up, f"{fact.scene}：{name}{'↑' if fact.up else '↓'}", fact.source)
     if saying.turned or not (saying.state or _CAUSING.search(clause)):
         return None
+    drugged = of_drug or _names_drug(reading, saying.start)
     right = fact is not None and fact.up == saying.up
     earlier, later = sentence.text[max(0, begin - 12) : place], reading.text[saying.end : sentence.end]
     treated = _TREATED.search(earlier)
@@ -191,10 +201,23 @@ def _of_saying(reading: Reading, saying: Saying, topic: tuple[str, ...]) -> Judg
     changed = treated or _OPEN_END.match(later)
     if treated and fact is not None and not right and fact.scene in earlier[treated.end() :]:
         changed, sure = None, False  # "术后…损伤可致血钙…": the disease came after the treatment
+    if fact is not None and not right and drugged and not sure:
+        return None
     if fact is not None and (right or not changed):
         return Judged(span, right, f"{fact.scene}：{name}{'↑' if fact.up else '↓'}", fact.source, sure=right or sure)
     ill = any(at < place and not _is_drug(word) for at, word in every)
-    return _by_custom(span, name, saying, bool(changed), ill) if fact is None else None
+    course = sentence.text[place : place + 2] in _COURSES
+    return _by_custom(span, name, saying, bool(changed) or drugged or course, ill) if fact is None else None
+
+
+_COURSES = frozenset({"加重", "加剧", "恶化"})
+"""They say that something gets worse, whichever way that is."""
+
+
+def _names_drug(reading: Reading, place: int) -> bool:
+    """Whether a drug is named before a place in its line: what changes may be its effect."""
+    first = reading.text.rfind("\n", 0, place) + 1
+    return any(first <= hit.start < place for hit in hits(reading, "drug"))
 
 
 @lru_cache(maxsize=1)
@@ -273,20 +296,24 @@ def _of_tests(reading: Reading, topic: tuple[str, ...]) -> Iterator[Judged]:
             sign = _TEST.match(sentence.text, last)
             if sign is None or _UNSURE.search(sign.group()) or _OPEN_RESULT.match(sentence.text, sign.end()):
                 continue
-            if _SOME.search(sentence.text, max(0, first - 16), first):
+            if _SOME.search(sentence.text, max(0, first - 16), first) or "|" in sign.group():
                 continue
             place = sentence.start + first
             scene, positive, source = _result(name, sentence, reading, place, topic)
-            if scene:
+            other = _ANOTHER_ILLNESS.search(sentence.text, max(0, first - 24), first)
+            if scene and not (other and not other.group().endswith(scene)):
                 right = (sign["sign"] in ("阳性", "(+)")) == positive
                 yield Judged((place, sentence.start + sign.end()), right, f"{scene}：{name}", source)
 
 
 @lru_cache(maxsize=1024)
-def known_statements(reading: Reading, topic: tuple[str, ...] = ()) -> tuple[Judged, ...]:
-    """What an answer says that the books speak of, right or wrong, in order; `topic` = diseases of the case."""
+def known_statements(reading: Reading, topic: tuple[str, ...] = (), of_drug: bool = False) -> tuple[Judged, ...]:
+    """What an answer says that the books speak of, right or wrong, in order.
+
+    `topic` = diseases of the case; `of_drug` = the question is about a drug, whose effects are no signs of a disease.
+    """
     if reading.text.isascii():
         return ()
     every = tuple(dict.fromkeys((*topic, *scenes_of(reading))))
-    found = [judged for saying in sayings(reading) if (judged := _of_saying(reading, saying, topic))]
+    found = [judged for saying in sayings(reading) if (judged := _of_saying(reading, saying, topic, of_drug))]
     return tuple(sorted([*found, *_of_tests(reading, every)], key=lambda j: j.span))

@@ -34,6 +34,7 @@ _WORDS |= {"㎎": "mg", "㎍": "ug", "㎏": "kg", "㎖": "ml", "㎜": "mm"}
 _SUPER = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 _THINK = re.compile(r"<think>(.*?)(</think>|\Z)", re.DOTALL | re.IGNORECASE)
 _BARE_CLOSE = re.compile(r"\A(.*?)</think>", re.DOTALL | re.IGNORECASE)
+_HALF_STOP = re.compile(r"(?<=[\u3400-\u9fff)%℃])[,;]|[,;](?=[\u3400-\u9fff])")
 _SENTENCE_END = re.compile(  # the point first, so that Python's engine leaps from one to the next
     r"[。！!？?；;\n]"
     r"|\.(?:(?=\s|\Z)|(?<=[\u3400-\u9fff)”]\.)(?!\d)|(?<!\d\.)(?=[\u3400-\u9fff])|(?<=[a-z]{3}\.)(?=[a-z]{3}))"
@@ -206,7 +207,10 @@ def read(text: str) -> Reading:
 
 def _even(text: str) -> str:
     """`text` in small letters, simplified characters and plain marks, as many as before."""
-    return text.lower() if text.isascii() else text.translate(_TABLE)
+    if text.isascii():
+        return text.lower()
+    text = text.translate(_TABLE)
+    return _HALF_STOP.sub(lambda stop: "，" if stop[0] == "," else "；", text) if "," in text or ";" in text else text
 
 
 def _places(start: int, end: int, count: int) -> Sequence[int]:

@@ -30,7 +30,9 @@ OF_KIND = "某项指标"
 """A test that no list names, known by its last character: an enzyme, an antibody, a marker."""
 ILLNESS = "病情"
 """What gets worse or better where a sentence names no thing."""
-_NOT_A_DIRECTION = re.compile(r"[剂期]|药|状态")
+_NOT_A_DIRECTION = re.compile(r"[剂期]|药|状态|时(?!间)(?=出现|可|应|会|有|需|表现|，)")
+# 骨髓抑制 is a state, not something that is done to what follows.
+_A_STATE = re.compile(r"(?:骨髓|呼吸|中枢|免疫|循环)$")
 _STOP = re.compile(r"[，,。；;:：！!？?\n|]")
 _FILLER = re.compile(
     r"(?:的|水平|浓度|含量|数目|数量|计数|总数|比例|指标|活性|功能|合成|分泌|释放|生成|产生|程度|速度|明显|显著|轻度|中度|重度|进行性|持续|逐渐|可能?|会|常|多"
@@ -165,8 +167,14 @@ def _effects(text: str, end: int, right: int, later: int) -> list[tuple[int, int
     return nouns[-1:]
 
 
+def _no_direction(text: str, match: re.Match[str]) -> bool:
+    """Whether a direction word only names something: 抑制剂, 加重时, 骨髓抑制."""
+    state = match.group() == "抑制" and _A_STATE.search(text, max(0, match.start() - 2), match.start())
+    return bool(state) or _NOT_A_DIRECTION.match(text, match.end()) is not None
+
+
 def _sayings(text: str) -> Iterator[Saying]:
-    found = [m for m in _DIRECTION.finditer(text) if not _NOT_A_DIRECTION.match(text, m.end())]
+    found = [m for m in _DIRECTION.finditer(text) if not _no_direction(text, m)]
     for index, match in enumerate(found):
         word, up = match.group(), match.lastgroup == "up"
         if word in _EASING:

@@ -160,8 +160,8 @@ def _denials(reading: Reading, known: list[tuple[int, int, str]]) -> tuple[list[
         starts = sorted({*starts, *(m.end() for m in _CLAUSE_EN.finditer(text))})
     if len(negating) > 1:
         ends = (m.end() for m in _SCENE_ENDS.finditer(text, negating[0], negating[-1]))
-        between = [end for end in ends if starts[bisect_right(starts, end) - 1] <= negating[bisect_left(negating, end) - 1]]
-        starts = sorted({*starts, *between})
+        cut = [(end, starts[bisect_right(starts, end) - 1], negating[bisect_left(negating, end) - 1]) for end in ends]
+        starts = sorted({*starts, *(end for end, clause, before in cut if clause <= before)})
     held: list[list[int]] = [[] for _ in starts]
     for place in negating:
         held[bisect_right(starts, place) - 1].append(place)

@@ -1,5 +1,6 @@
 """The figures that a case gives, and whether a figure of an answer is one of them or another in its place."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +16,9 @@ from medeval.clinical.units import convert, is_measurement
 BARE = 20
 """A bare whole number below could count anything."""
 BEFORE, AFTER, ALIKE = 8, 4, 2
+_RECKONED = re.compile(r"(?:累[积计]|合计|总共|共计|一共|总量|总计|相当于|约合)[^，。；]{0,4}$")
+"""What stands before a sum of figures of the case."""
+_AS_LIMIT = re.compile(r"\s?(?:作)?为(?:界|切点|标准|临?界值|上限|下限|阈值)")
 _SAME_SORT = ({"month", "age"}, {"day", "week"}, {"mm", "cm"})
 """Units in which the ends of one range are told again."""
 
@@ -104,6 +108,10 @@ def against_case(reading: Reading, bound: Bound, known: Pool) -> Literal["suppor
         return "supported"
     if quantity.kind == "value" and any(_ends(k.quantity, quantity) for k in known.entries):
         return "supported"
+    if _RECKONED.search(reading.text, max(0, quantity.start - 10), quantity.start) or _AS_LIMIT.match(
+        reading.text, quantity.end
+    ):
+        return None
     around = _around(reading, quantity)
     for entry in known.entries:
         stated = entry.quantity

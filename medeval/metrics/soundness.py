@@ -9,6 +9,7 @@ from medeval.clinical.advice import odd_advice, unusual_advice
 from medeval.clinical.case_report import against_case
 from medeval.clinical.contradictions import statements
 from medeval.clinical.knowledge import Judged, scenes_of
+from medeval.clinical.lexicons import hits
 from medeval.clinical.reading import Reading, Span, read
 from medeval.metrics.marks import Marks, echoes
 from medeval.metrics.own_figures import judged_figures
@@ -24,13 +25,15 @@ UNUSUAL_KEPT, UNUSUAL_PROFILE_KEPT = 0.97, 0.99
 
 
 @lru_cache(maxsize=256)
-def _topic(prompt: str) -> tuple[str, ...]:
-    return scenes_of(read(prompt))
+def _topic(prompt: str) -> tuple[tuple[str, ...], bool]:
+    """The diseases a question speaks of, and whether it names a drug."""
+    asked = read(prompt)
+    return scenes_of(asked), bool(hits(asked, "drug")) and not is_description(prompt)
 
 
 def judged_of(case: Case, reading: Reading) -> list[Judged]:
     """Every statement of the answer that can be judged without a key point; what repeats the question is left out."""
-    found = [*statements(reading, _topic(case.prompt)), *judged_figures(case, reading)]
+    found = [*statements(reading, *_topic(case.prompt)), *judged_figures(case, reading)]
     found += [
         Judged(span, False, "与常理相反的建议 / advice turned on its head", "", False) for span in odd_advice(reading)
     ]
