@@ -15,6 +15,7 @@ from medeval.clinical.negation_sense import misplaced_negations
 from medeval.clinical.patterns import Pattern
 from medeval.clinical.plain_sense import plain_sense
 from medeval.clinical.reading import Reading
+from medeval.clinical.results import known_results
 from medeval.clinical.sayings import Saying, sayings, spread
 
 _HAN = re.compile(r"[\u4e00-\u9fff]")
@@ -142,6 +143,7 @@ def statements(reading: Reading, topic: tuple[str, ...] = (), of_drug: bool = Fa
     """Everything in a reading that can be judged without key points; the same stretch once, wrong before right."""
     every = [
         *known_statements(reading, topic, of_drug),
+        *known_results(reading, topic),
         *effects(reading, topic),
         *plain_sense(reading),
         *expressions(reading),

@@ -4,7 +4,7 @@ A fact counts where its scene (a disease, a drug) stands in the same sentence; s
 """
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Container
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
@@ -54,20 +54,13 @@ _TREATED = re.compile(
 )
 # "抑制5-羟色胺的再摄取" leaves more of it.
 _UNDONE = re.compile(r"的?(?:再摄取|重吸收|降解|分解|灭活|代谢|清除|排泄|破坏|转化|氧化|水解)")
-# "毒性结节性甲状腺肿TRAb阴性": said of a disease that no list holds.
-_ANOTHER_ILLNESS = re.compile(
-    r"[\u4e00-\u9fff]{2,}?(?:病|症|炎|癌|瘤|肿|综合征|衰竭|减退|亢进)(?=[^，。；:病症炎癌瘤肿]{0,3}$)"
-)
 _OPEN_END = re.compile(
     r"^[^，。；]{0,6}?(?:过快|太快|控制在|不超过|或(?:正常|升|降|增|减)|至|(?<![预最背])后|与否|者少|不(?![足全良适佳清]))"
 )
 _CUSTOM: tuple[str, Usual, str] = ("", "up", "《诊断学》第9版，人民卫生出版社，2018，第四篇 实验诊断")
 _CAUSING = re.compile(r"(?:导致|引起|造成|致使|致|使得?|引发|诱发|促使)[^，。；]{0,8}$")
 _SCENE_TURNED = re.compile(r"(?:不是|并非|排除|无|未|预防|防止|治疗|抗|鉴别|控制|纠正|改善)[^，。；、:]{0,3}$")
-_UNSURE = re.compile(r"不|未|无|鉴别|可为|或[阳阴]|转")
-_SOME = re.compile(r"部分|少数|个别|约|%|早期|晚期|恢复期|有时|偶|如果|若|一旦|病例中|个案")
-_OPEN_RESULT = re.compile(r"(?:者|也|亦|或|时|并?不|的|，也?不能)")
-_BROAD = frozenset(
+BROAD = frozenset(
     (
         "发热 感染 炎症 休克 贫血 黄疸 脱水 妊娠 怀孕 过敏 缺血 失血 出血 水肿 腹水 低血压 低血糖 低氧血症 溶血"
         " 营养不良 失血性休克 内出血"
@@ -78,11 +71,10 @@ _MANNER = re.compile(r"^(?:急性|重症|重度|严重|大量|单纯性|特发�
 _POINTS = re.compile(r"见于|提示|考虑|符合|支持|说明|表明|诊断")
 _COMPARED = re.compile(r"不同|区别|鉴别|相反|前者|后者|不如|较.{0,8}(?:多|少|高|低)")
 _LINE_HEAD = re.compile(r"[^\n:：，。；;]{2,30}[:：]")
-_TEST = re.compile(r"[^，。；;:：\n]{0,16}?(?P<sign>阳性|阴性|\(\+\)|\(-\)|\(?-\)(?=[，。；]))")
 
 
 @lru_cache(maxsize=1)
-def _facts() -> tuple[dict[str, dict[str, _Fact]], dict[str, dict[str, tuple[bool, str]]]]:
+def facts() -> tuple[dict[str, dict[str, _Fact]], dict[str, dict[str, tuple[bool, str]]]]:
     """Scene → thing → what happens to it; and scene → test → whether it is positive."""
     moves: dict[str, dict[str, _Fact]] = {}
     tests: dict[str, dict[str, tuple[bool, str]]] = {}
@@ -119,12 +111,12 @@ def _diseases(file: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1)
 def _scenes() -> WordList:
-    moves, tests = _facts()
+    moves, tests = facts()
     return WordList({*moves, *tests})
 
 
 @lru_cache(maxsize=8192)
-def _scenes_in(text: str) -> tuple[tuple[int, str], ...]:
+def scenes_in(text: str) -> tuple[tuple[int, str], ...]:
     """Scenes set by a sentence: (place, word); those prevented, treated or ruled out are none."""
     return tuple(
         (start, word)
@@ -138,22 +130,21 @@ def scene_before(reading: Reading, sentence: Sentence, place: int, known: Contai
 
     One that is not `known` hides those before it.
     """
-    within = [word for at, word in _scenes_in(sentence.text) if at < place - sentence.start and word not in _BROAD]
+    within = [word for at, word in scenes_in(sentence.text) if at < place - sentence.start and word not in BROAD]
     if within:
         return within[-1] if within[-1] in known else ""
     start = reading.text.rfind("\n", 0, sentence.start) + 1
-    heads = [_scenes_in(head.group()) for head in _LINE_HEAD.finditer(reading.text, start, sentence.start)]
-    named = [word for scenes in heads for _, word in scenes if word not in _BROAD]
+    heads = [scenes_in(head.group()) for head in _LINE_HEAD.finditer(reading.text, start, sentence.start)]
+    named = [word for scenes in heads for _, word in scenes if word not in BROAD]
     return named[-1] if named and named[-1] in known else ""
 
 
 def _expected(saying: Saying, scenes: list[str]) -> _Fact | None:
-    moves, _ = _facts()
+    moves, _ = facts()
     found = [fact for scene in scenes if (fact := moves.get(scene, {}).get(saying.noun))]
     return found[0] if found and len({fact.up for fact in found}) == 1 else None
 
 
-_SIGNS = ("阳性", "阴性", "(+)", "(-)")
 _OTHER_FLUID = re.compile(
     r"(?:(?<![少多无])尿(?!酸|素|激|毒|崩|路)|脑脊液|胸水|腹水|胸腔积液|粪便|痰|精液|白带|关节液)[^，。；:]{0,10}$"
 )
@@ -171,15 +162,15 @@ def _of_saying(reading: Reading, saying: Saying, topic: tuple[str, ...], of_drug
     sentence = reading.sentence_at(saying.start)
     place = saying.start - sentence.start
     begin = max((sentence.text.rfind(mark, 0, place) for mark in "，,:："), default=-1) + 1
-    every = _scenes_in(sentence.text)
+    every = scenes_in(sentence.text)
     usable = [(at, word) for at, word in every if at < place + 16 and _one_clause(sentence.text, place, at)]
     near = [word for at, word in usable if begin <= at]
     fact = _expected(saying, near) or _expected(saying, [word for _, word in usable])
     sure = fact is not None
     if fact is None and not _COMPARED.search(sentence.text):
         fact = _expected(saying, [scene_before(reading, sentence, spread(saying)[0], _about(saying.noun))])
-    if fact is None and not any(saying.noun in _facts()[0].get(word, ()) for _, word in every):
-        fact = _expected(saying, [word for word in topic if not (_is_drug(word) or word in _BROAD)])
+    if fact is None and not any(saying.noun in facts()[0].get(word, ()) for _, word in every):
+        fact = _expected(saying, [word for word in topic if not (_is_drug(word) or word in BROAD)])
     span = spread(saying)
     fluid = _OTHER_FLUID.search(reading.text[max(0, saying.thing[0] - 14) : saying.thing[0]])
     if fluid and "血" not in reading.text[max(0, saying.thing[0] - 14) : saying.thing[0]]:
@@ -223,7 +214,7 @@ def _names_drug(reading: Reading, place: int) -> bool:
 @lru_cache(maxsize=1)
 def _by_noun() -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
-    for scene, moves in _facts()[0].items():
+    for scene, moves in facts()[0].items():
         for noun in moves:
             found.setdefault(noun, set()).add(scene)
     return {noun: frozenset(scenes) for noun, scenes in found.items()}
@@ -235,7 +226,7 @@ def _about(noun: str) -> frozenset[str]:
 
 
 def _is_drug(scene: str) -> bool:
-    return any(fact.drug for fact in _facts()[0].get(scene, {}).values())
+    return any(fact.drug for fact in facts()[0].get(scene, {}).values())
 
 
 def _by_custom(span: Span, name: str, saying: Saying, changed: bool, ill: bool) -> Judged | None:
@@ -251,69 +242,21 @@ def _by_custom(span: Span, name: str, saying: Saying, changed: bool, ill: bool) 
 
 def scenes_of(reading: Reading) -> tuple[str, ...]:
     """Diseases and drugs a text speaks of."""
-    return tuple(dict.fromkeys(word for sentence in reading.sentences for _, word in _scenes_in(sentence.text)))
+    return tuple(dict.fromkeys(word for sentence in reading.sentences for _, word in scenes_in(sentence.text)))
 
 
 def abnormal_in(noun: str, scenes: tuple[str, ...]) -> bool | None:
     """Whether a thing rises (or falls) in diseases that all agree; None where they do not, or none is known."""
-    ways = {fact.up for scene in scenes if (fact := _facts()[0].get(scene, {}).get(noun)) and not fact.drug}
+    ways = {fact.up for scene in scenes if (fact := facts()[0].get(scene, {}).get(noun)) and not fact.drug}
     return next(iter(ways)) if len(ways) == 1 else None
-
-
-@lru_cache(maxsize=1)
-def _tests() -> tuple[WordList, dict[str, dict[str, tuple[bool, str]]]]:
-    """Every test by name; test → disease → whether it is positive, and where that is written."""
-    found: dict[str, dict[str, tuple[bool, str]]] = {}
-    for scene, tests in _facts()[1].items():
-        for test, known in tests.items():
-            found.setdefault(test, {})[scene] = known
-    return WordList(found), found
-
-
-def _result(
-    test: str, sentence: Sentence, reading: Reading, place: int, topic: tuple[str, ...]
-) -> tuple[str, bool, str]:
-    """Disease, expected result and source for a test at a place; ("", False, "") where nothing is known."""
-    known = _tests()[1][test]
-    scenes = [word for _, word in _scenes_in(sentence.text) if word in known]
-    if not scenes or len({known[word][0] for word in scenes}) > 1:
-        scenes = [word for word in (scene_before(reading, sentence, place, known),) if word] or (
-            [] if any(w not in _BROAD for _, w in _scenes_in(sentence.text)) else [w for w in topic if w in known]
-        )
-    if not scenes or len({known[word][0] for word in scenes}) > 1:
-        return "", False, ""
-    return scenes[-1], *known[scenes[-1]]
-
-
-def _of_tests(reading: Reading, topic: tuple[str, ...]) -> Iterator[Judged]:
-    """Tests called positive or negative, against the diseases of their sentence, of their line, else of the topic."""
-    if not any(sign in reading.text for sign in _SIGNS):
-        return
-    for sentence in reading.sentences:
-        if not any(sign in sentence.text for sign in _SIGNS):
-            continue
-        for first, last, name in _tests()[0].find(sentence.text):
-            sign = _TEST.match(sentence.text, last)
-            if sign is None or _UNSURE.search(sign.group()) or _OPEN_RESULT.match(sentence.text, sign.end()):
-                continue
-            if _SOME.search(sentence.text, max(0, first - 16), first) or "|" in sign.group():
-                continue
-            place = sentence.start + first
-            scene, positive, source = _result(name, sentence, reading, place, topic)
-            other = _ANOTHER_ILLNESS.search(sentence.text, max(0, first - 24), first)
-            if scene and not (other and not other.group().endswith(scene)):
-                right = (sign["sign"] in ("阳性", "(+)")) == positive
-                yield Judged((place, sentence.start + sign.end()), right, f"{scene}：{name}", source)
 
 
 @lru_cache(maxsize=1024)
 def known_statements(reading: Reading, topic: tuple[str, ...] = (), of_drug: bool = False) -> tuple[Judged, ...]:
-    """What an answer says that the books speak of, right or wrong, in order.
+    """What an answer says rises or falls and the books speak of, right or wrong, in order.
 
     `topic` = diseases of the case; `of_drug` = the question is about a drug, whose effects are no signs of a disease.
     """
     if reading.text.isascii():
         return ()
-    every = tuple(dict.fromkeys((*topic, *scenes_of(reading))))
-    found = [judged for saying in sayings(reading) if (judged := _of_saying(reading, saying, topic, of_drug))]
-    return tuple(sorted([*found, *_of_tests(reading, every)], key=lambda j: j.span))
+    return tuple(judged for saying in sayings(reading) if (judged := _of_saying(reading, saying, topic, of_drug)))
