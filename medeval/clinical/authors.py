@@ -79,6 +79,7 @@ _AIM = re.compile(
 _HANDLED = re.compile(
     r"(?:避免|防止|预防|治疗|控制|针对|对于?|抗|缓解|消除|清除|减少|减轻|降低|适用于|以免|防治|戒|限制|医生可能会?建议)[^，。；:]{1,12}|[因由][^，。；]{1,24}?(?:引起|导致|造成|所致|产生)的?[^，。；]{0,10}|医生|患者|病人|可能会?建议"
 )
+_SPARED_WORSE = re.compile(r"[无未没]有?$")
 _MADE_WORSE = re.compile(r"病情|症状|预后|病变|疾病|功能|感染|休克|炎|痛|难|障碍|病")
 
 
@@ -120,7 +121,7 @@ def _spoils(reading: Reading, change: Change) -> str:
         return "建议里增加了要少的 / advice for more of what there should be less of"
     blamed = _REASON.search(_without_gains(reading, change, before))
     name = reading.text[change.at[1] : change.end]
-    odd = change.word == "恶化" or (change.word == "加重" and gain_of_noun(name) > 0)
+    odd = (change.word == "恶化" and not _SPARED_WORSE.search(before)) or (change.word == "加重" and gain_of_noun(name) > 0)
     if odd and not blamed and not _MADE_WORSE.search(name) and after[:1] != ":":
         return "有益之物不会“加重” / what is wanted is not made worse"
     if _LED.search(own) or _warned(after):

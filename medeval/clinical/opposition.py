@@ -13,7 +13,7 @@ from medeval.clinical.units import convert
 from medeval.clinical.words import FIGURE
 
 SAME_THING = 0.7  # from here on a sentence is about the same thing, so that another polarity contradicts
-KIN = 0.25  # share of a statement's words from which on another figure may stand in the place of its own
+KIN = 0.26  # share of a statement's words from which on another figure may stand in the place of its own
 SLIGHT = 0.3  # weight of an opposite such as usual and rare, which many sentences hold
 SIDED = 0.3  # share of a statement that a sentence holds before its clauses are asked which side they take
 _FORBIDS = re.compile(r"禁|忌(?!口)|不[能可应宜得要必用]|不(?:建议|推荐|需|主张)|避免|勿|无需|无须")

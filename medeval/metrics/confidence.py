@@ -20,6 +20,10 @@ _CAUSE = re.compile(
     r"诊断|鉴别|病因|原因|考虑|可能(?:是|为|由|有|患)|疑似|怀疑|提示|引起|导致|排除|诱因"
     r"|diagnos|cause|due to|sign of|suggest|(?:may|might|could) be\b|result of|rule out|suspect|consider"
 )
+_LIKELY = re.compile(r"最?可能的?$|初步$|首先$|拟$|临床$")
+_GROUNDS = re.compile(r"依据|支持|符合|根据|因为|理由")
+GROUNDS = 120
+"""Characters behind a diagnosis in which its grounds are given."""
 _CONFIRMING = frozenset({"test", "followup"})
 
 
@@ -45,6 +49,14 @@ def _committed(case: Case, text: str, reading: Reading) -> bool:
     return bool(claims_of(reading)) and value is not None and value > 0.3
 
 
+def _grounded(reading: Reading, hit: Hit) -> bool:
+    """Whether a diagnosis that is stated outright is called the likeliest, or its grounds follow."""
+    if not reading.text.startswith(("诊断", "确诊"), hit.start):
+        return False
+    likely = _LIKELY.search(reading.text, max(0, hit.start - 6), hit.start)
+    return bool(likely or _GROUNDS.search(reading.text, hit.end, hit.end + GROUNDS))
+
+
 def _manner(reading: Reading, skip: frozenset[int]) -> tuple[list[Hit], list[Hit], list[Hit]]:
     """What is asserted without ground, hedged or to be confirmed, and evaded; sentences at `skip` aside."""
 
@@ -54,7 +66,9 @@ def _manner(reading: Reading, skip: frozenset[int]) -> tuple[list[Hit], list[Hit
     absolute = [
         h
         for h in kept("absolute")
-        if not is_negated(reading, h.start, h.end) and not is_conditional(reading, h.start, h.end)
+        if not is_negated(reading, h.start, h.end)
+        and not is_conditional(reading, h.start, h.end)
+        and not _grounded(reading, h)
     ]
     hedges = kept("hedge")
     for hit in hits(reading, "concept"):
