@@ -121,7 +121,8 @@ def _spoils(reading: Reading, change: Change) -> str:
         return "建议里增加了要少的 / advice for more of what there should be less of"
     blamed = _REASON.search(_without_gains(reading, change, before))
     name = reading.text[change.at[1] : change.end]
-    odd = (change.word == "恶化" and not _SPARED_WORSE.search(before)) or (change.word == "加重" and gain_of_noun(name) > 0)
+    worse = change.word == "恶化" and not _SPARED_WORSE.search(before)
+    odd = worse or (change.word == "加重" and gain_of_noun(name) > 0)
     if odd and not blamed and not _MADE_WORSE.search(name) and after[:1] != ":":
         return "有益之物不会“加重” / what is wanted is not made worse"
     if _LED.search(own) or _warned(after):

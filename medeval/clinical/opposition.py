@@ -13,7 +13,7 @@ from medeval.clinical.units import convert
 from medeval.clinical.words import FIGURE
 
 SAME_THING = 0.7  # from here on a sentence is about the same thing, so that another polarity contradicts
-KIN = 0.26  # share of a statement's words from which on another figure may stand in the place of its own
+KIN = 0.5  # share of the words beside a figure from which on another one may stand in its place
 SLIGHT = 0.3  # weight of an opposite such as usual and rare, which many sentences hold
 SIDED = 0.3  # share of a statement that a sentence holds before its clauses are asked which side they take
 _FORBIDS = re.compile(r"禁|忌(?!口)|不[能可应宜得要必用]|不(?:建议|推荐|需|主张)|避免|勿|无需|无须")
@@ -21,6 +21,7 @@ _PERMITS = re.compile(
     r"可以?(?!能|致|引|见|出现|有|升|降|增|减|导|发|使(?!用)|达|伴|持续|高|因|以)|能(?:够|用|吃|服|与|同|合|联)"
     r"|建议|推荐|鼓励|宜|应(?![急激])|需|必须|给予|继续|放心|安全"
 )
+_OPEN = re.compile(r"是否|不论|无论|不管")
 _HARMS = re.compile(r"导致|引起|造成|诱发|加重|增加|升高|风险|损害|危害|抑制|减弱")
 _AVOIDS = re.compile(r"避免|禁|忌(?!口)|慎|不[宜能可应要]|勿|防止")
 SIDE = 0.5  # what the side of a whole English sentence tells: a guess by single words
@@ -38,7 +39,7 @@ def against(wanted: Wanted, line: Line, shared: list[int]) -> tuple[float, float
     if not held:
         return 0.0, 0.0
     alike = min(1.0, held / wanted.half)
-    clash = _clash(wanted, line, shared, held)
+    clash = _clash(wanted, line, shared)
     clash = 0.0 if clash < SLIGHT and alike < SAME_THING else clash
     turned = 0.0
     if alike >= SAME_THING and (len(shared) > 1 or len(wanted.words) == 1):
@@ -60,19 +61,28 @@ def _goes_together(wanted: Wanted, line: Line, heads: set[str]) -> bool:
     return bool(_HARMS.search(wanted.text) and _AVOIDS.search(line.text))
 
 
-def _clash(wanted: Wanted, line: Line, shared: list[int], held: float) -> float:
+def _clash(wanted: Wanted, line: Line, shared: list[int]) -> float:
     """Weight of the gravest word or figure of the statement in whose place the sentence holds one that excludes it."""
     halves, said = wanted.halves, line.words.keys()
     clash = 0.0
     for place, others, beside in wanted.excluded:
         if halves[place] > clash and place not in shared and not others.isdisjoint(said):
-            if not beside or any(beside & keys and others & keys for _, keys in line.clauses()):
+            if not beside or any(
+                beside & keys and others & keys and not _OPEN.search(clause) for clause, keys in line.clauses()
+            ):
                 clash = halves[place]
-    for figure in wanted.figures if line.figures and held >= KIN * sum(halves) else ():
+    for number, figure in enumerate(wanted.figures if line.figures else ()):
         rival = [f for f in line.figures if _rivals(f, figure)]
-        if rival and not any(quantity_stated(f, figure) for f in line.figures):
+        if rival and _of_figure(wanted, number, shared) and not any(quantity_stated(f, figure) for f in line.figures):
             clash = max(clash, FIGURE)
     return clash
+
+
+def _of_figure(wanted: Wanted, number: int, shared: list[int]) -> bool:
+    """Whether a sentence speaks of what a figure of the statement belongs to: half of the words of its clause."""
+    words = len(wanted.words)
+    here = [place for place in range(words) if wanted.parts[place] == wanted.parts[words + number]] or range(words)
+    return sum(wanted.halves[place] for place in here if place in shared) >= KIN * sum(wanted.halves[p] for p in here)
 
 
 def _other_side(wanted: Wanted, line: Line, shared: list[int], held: float) -> float:
@@ -91,4 +101,7 @@ def _rivals(one: Quantity, other: Quantity) -> bool:
     """Whether two figures can stand for the same thing: one unit, or one number with another unit of the same kind."""
     if not (one.unit and other.unit) or one.kind != other.kind:
         return False
-    return one.unit == other.unit or (one.values == other.values and convert(1.0, one.unit, other.unit) is not None)
+    if one.values == other.values and one.unit == other.unit:
+        return False  # above and below one limit
+    swapped = one.values == other.values and one.comparator == other.comparator
+    return one.unit == other.unit or (swapped and convert(1.0, one.unit, other.unit) is not None)
