@@ -13,7 +13,7 @@ from medeval.clinical.reading import Reading, Span
 
 _CUSTOMARY = re.compile(
     r"无需(?:特殊|担心|过度|过于|紧张|住院|手术|要?治疗[，。]|干预|处理)|不(?:用|必|要|需要?)(?:过度|过于|太)?(?:担心|紧张|特殊)"
-    r"|不(?:能|可以?|应)(?:完全)?(?:替代|代替|取代|夸大|依赖|作为|仅|只|单)|(?:没有|不能|不可以?)(?:有效|完全|单独|仅)|不能(?:及时|正常|按时|保证)|不会|尚不|如不|若不|不及时|未及时"
+    r"|不(?:能|可以?|应|宜|要)(?:完全)?(?:替代|代替|取代|夸大|依赖|作为|仅|只|单)|(?:没有|不能|不可以?)(?:有效|完全|单独|仅)|不能(?:及时|正常|按时|保证)|不会|尚不|如不|若不|不及时|未及时"
     r"|避免(?:过|影响|因|对|造成|污染|破坏|干扰|引起|导致|损伤|延误|妨碍|耽误|在|与|使用|接触|长|剧)"
     r"|(?:一般|通常|常规)[^，。]{0,6}不需要[^，。]{0,4}治疗|不需要[^，。]{0,4}治疗(?:的|即可|就)"
 )
@@ -130,7 +130,13 @@ def unusual_advice(reading: Reading) -> tuple[Span, ...]:
         match.span() for match in found if not _reasoned(reading, match, reason if _NEED.match(match[0]) else excuse)
     }
     doubtful = {match.span() for match in _matches(reading, _doubtful())}
-    return tuple(sorted({*kept, *doubtful, *_unreasoned(reading)}))
+    every = sorted({*kept, *doubtful, *_unreasoned(reading)})
+    return tuple(span for span in every if not _in_table(reading.text, span[0]))
+
+
+def _in_table(text: str, place: int) -> bool:
+    """Whether a place stands in the row of a table, whose reason may stand in another cell."""
+    return text.startswith("|", text.rfind("\n", 0, place) + 1)
 
 
 def _matches(reading: Reading, pattern: Pattern) -> Iterator[re.Match[str]]:

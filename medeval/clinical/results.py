@@ -15,7 +15,7 @@ _ANOTHER_ILLNESS = re.compile(
 )
 _UNSURE = re.compile(r"不|未|无|鉴别|可为|或[阳阴]|转")
 _SOME = re.compile(r"部分|少数|个别|约|%|早期|晚期|恢复期|有时|偶|如果|若|一旦|病例中|个案")
-_OPEN_RESULT = re.compile(r"(?:者|也|亦|或|时|并?不|的|，也?不能)")
+_OPEN_RESULT = re.compile(r"(?:者|也|亦|或|时|而|且|但|并?不|的|，也?不能)")
 _TEST = re.compile(r"[^，。；;:：\n]{0,16}?(?P<sign>阳性|阴性|\(\+\)|\(-\)|\(?-\)(?=[，。；]))")
 
 
