@@ -15,6 +15,8 @@ from medeval.metrics.score import Score, metric
 
 SHORTEST, LONGEST = 15, 1500
 ENOUGH = 3.0  # weight of the words that question and answer must share: three words that tell something
+OFF_TOPIC_KEPT, NOTHING_SHARED = 0.2, 1.0
+"""What an answer to another question keeps of every profile, and the weight of shared words below which it is one."""
 LARGE = 10  # a smaller figure is shared by chance
 SHOWN = 5
 _STOP = re.compile(r"[。！!？?\n]")
@@ -111,11 +113,23 @@ def _shared(case: Case, reading: Reading, texts: tuple[str, ...]) -> list[tuple[
     return [(word.start, word.end) for word in words] if enough else []
 
 
+def _spoken_of(case: Case) -> Iterator[str]:
+    """The question, what was said before it, its key points, and the tests that its facts and its report hold."""
+    yield case.prompt
+    yield from (turn.text for turn in case.history if turn.role == "user")
+    for statement in case.expect.must_have:
+        yield from statement.any if isinstance(statement, AnyOf) else [statement]
+    yield from (key.replace("_", " ") for key in case.facts)
+    yield from (row.name for row in case.expect.lab_rows)
+
+
 @metric(name="relevance", zh="切题", en="Relevance", seed="回答不相关: -2.0")
 def relevance(case: Case, text: str) -> Score:
-    """1 where question or key points and answer share a known topic, a figure or three telling words, else 0."""
-    options = [s.any if isinstance(s, AnyOf) else [s] for s in case.expect.must_have]
-    texts = (case.prompt, *(option for group in options for option in group))
+    """1 where question or key points and answer share a known topic, a figure or three telling words, else 0.
+
+    An answer that shares no telling word at all leaves a fifth of every profile, whichever it counts in.
+    """
+    texts = tuple(_spoken_of(case))
     reading = read(text)
     if places := _shared(case, reading, texts):
         said = _runs(reading.text, places)[:SHOWN]
@@ -127,4 +141,6 @@ def relevance(case: Case, text: str) -> Score:
     known = bool(_topics_asked(texts)) or any(weight >= KNOWN for weight in asked.values())
     if not known and (sum(asked.values()) < ENOUGH or any(word.key in asked for word in words_of(reading))):
         return Score.unscored("问题中没有可识别的主题 / no topic recognised in the question")
-    return Score(0.0, "未涉及所问主题 / does not speak of the topic asked")
+    shared = sum(asked[key] for key in asked.keys() & {word.key for word in words_of(reading)})
+    keeps = OFF_TOPIC_KEPT if shared < NOTHING_SHARED else 1.0
+    return Score(0.0, "未涉及所问主题 / does not speak of the topic asked", keeps=keeps)

@@ -97,9 +97,11 @@ def _judged(case: Case, reading: Reading, own: Bound, beside: Quantity | None, s
         if meaning is None:
             return
         directions, source = meaning.directions, meaning.interpretations[0].source_zh
+    if len(directions & set(DIRECTION_WORDS)) == len(DIRECTION_WORDS):
+        return  # close to a limit every word will do
     span = min(said.start(), own.quantity.start), max(said.end(), own.quantity.end)
     figure = "/".join(f"{value:g}" for value in own.quantity.values)
-    about = f"{figure} {own.quantity.unit}: {' '.join(DIRECTION_WORDS[d] for d in sorted(directions))}"
+    about = f"{figure} {own.quantity.unit}: {'; '.join(DIRECTION_WORDS[d] for d in sorted(directions))}"
     yield Judged(span, word in directions, about, source)
 
 

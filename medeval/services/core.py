@@ -171,8 +171,9 @@ class Services:
             UsageError: an unknown variant. EngineError: the base could not be loaded.
         """
         picked = self.pick_variants(variants)
+        asked = {variant.name: _with_history(case, variant.name, histories) for variant in picked}
         requests = [
-            Request(variant.name, case.id, variant.name, messages_for(_with_history(case, variant.name, histories)),
+            Request(variant.name, case.id, variant.name, messages_for(asked[variant.name]),
                     decoding or own_decoding(variant))
             for variant in picked
         ]
@@ -180,7 +181,8 @@ class Services:
             for event in engine.generate(requests, cancel or Cancel()):
                 if isinstance(event, Done):
                     answer = event.answer
-                    yield Scored(event.request_id, answer.variant, answer, self.score(case, answer.text))
+                    sheet = self.score(asked[answer.variant], answer.text)
+                    yield Scored(event.request_id, answer.variant, answer, sheet)
                 else:
                     yield event
 

@@ -70,7 +70,10 @@ TEXT: dict[str, tuple[str, str]] = {
         "自由提问没有标准答案，需要病例事实的指标不评分（–）。",
         "A free question has no expected answer; metrics that need case facts stay unscored (–).",
     ),
-    "follow_note": ("追问：沿用病例事实，不检查要点清单。", "Follow-up: case facts stay, no checklist."),
+    "follow_note": (
+        "追问：沿用病例事实；要点清单、化验单各项和图像所见不再检查。",
+        "Follow-up: case facts stay; key points, report rows and image findings are no longer checked.",
+    ),
     "waiting": ("等待模型…", "Waiting for the model…"),
     "streaming": ("生成中", "Answering"),
     "stopped": ("已停止", "Stopped"),
