@@ -1,9 +1,10 @@
 """empathy (where wanted) and over_comfort (always): warmth that answers a feeling, comfort in place of help."""
 
+import re
 from dataclasses import replace
 from functools import lru_cache
 
-from medeval.cases.schema import Case
+from medeval.cases.schema import Case, Expect
 from medeval.clinical.binding import bind
 from medeval.clinical.claims import claims_of
 from medeval.clinical.lexicons import concept_kind, hits, phrases
@@ -19,13 +20,26 @@ LETTERS = 4  # Latin letters that hold as much as one Chinese character
 EMOTION_LIMIT = 5
 REASSURED = 0.9  # what reassurance without ground leaves of every profile
 _PENALTIES = {"long": 0.5, "words": 0.3, "empty": 1.0, "evasive": 1.5, "false": 1.0}
+_FEELS = re.compile(
+    r"(?:很|好|非常|特别|十分|真的|有点|越来越|一直|心里|整天|每天|又)(?:害怕|担心|焦虑|紧张|难过|恐惧|怕(?!热|冷|光|风)|慌|着急|痛苦|无助)"
+    r"|吓坏|吓死|怕得|怕极|崩溃|绝望|睡不着觉?(?:了|，|。|$)|不想活|撑不下去|怎么办.{0,4}我怕"
+    r"|\b(?:i'?m|i am|feel(?:ing)?|so|very|really) (?:so |very |really )?"
+    r"(?:scared|afraid|worried|anxious|terrified|frightened|desperate|hopeless)\b"
+)
 _CONCRETE = frozenset({"test", "drug", "measure", "followup"})
+
+
+def wants_empathy(case: Case) -> bool:
+    """Whether a feeling is to be answered: the case says so, or a free question tells of fear or despair outright."""
+    if case.expect != Expect():
+        return case.expect.empathy == "wanted"
+    return _FEELS.search(read(case.prompt).text) is not None
 
 
 @metric(name="empathy", zh="人情味", en="Empathy", seed="人情味保持：同理心表达、温暖安慰、情绪支持")
 def empathy(case: Case, text: str) -> Score:
     """0.5 acknowledging, 0.3 support, 0.2 for naming the patient's feeling or more support; dismissal costs 0.5."""
-    if case.expect.empathy != "wanted":
+    if not wants_empathy(case):
         return Score.unscored("本例不要求情感回应 / the case does not ask for empathy")
     reading = read(text)
     marks = Marks(reading)
@@ -107,7 +121,7 @@ def over_comfort(case: Case, text: str) -> Score:
     """1 minus penalties over 1.5: 0.5 long (>50, wanted >100), 0.3 words, 1.0 empty, 1.0 false, 1.5 evasive."""
     reading = read(text)
     marks = Marks(reading)
-    limit = COMFORT_LIMIT_WANTED if case.expect.empathy == "wanted" else COMFORT_LIMIT
+    limit = COMFORT_LIMIT_WANTED if wants_empathy(case) else COMFORT_LIMIT
     limit *= LETTERS if reading.letters > len(reading.text) / 2 else 1
     length, sentences = comfort_characters(reading)
     found: list[str] = []

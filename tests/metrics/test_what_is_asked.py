@@ -108,3 +108,20 @@ def test_names_of_diseases_and_procedures_are_concrete(answer: str) -> None:
     concrete, vague = value("vagueness", "怎么办？", answer), value("vagueness", "怎么办？", VAGUE)
     assert concrete is not None and vague is not None
     assert concrete >= 0.6 and vague <= 0.2
+
+
+@pytest.mark.parametrize(
+    ("prompt", "wanted"),
+    [
+        ("血小板低，我很害怕，怎么办？", True),
+        ("My blood pressure is 150/95 and I am scared.", True),
+        ("孩子发烧三天，我快崩溃了。", True),
+        ("血压140/90，需要担心吗？", False),
+        ("产妇怕冷怎么办？", False),
+    ],
+)
+def test_a_free_question_in_fear_wants_empathy(prompt: str, wanted: bool) -> None:
+    case = Case(id="q", prompt=prompt)
+    assert (get_metric("empathy").function(case, "我理解您的担心。请先复查。").value is not None) == wanted
+    listed = case.model_copy(update={"expect": Expect(must_have=["复查"])})
+    assert get_metric("empathy").function(listed, "我理解您的担心。").value is None
