@@ -4,15 +4,17 @@ import contextlib
 import json
 import sys
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from medeval.cli.options import Profile, note
+from medeval.cli.options import Profile, make_settings, note
 from medeval.errors import CaseError, UsageError
 
 if TYPE_CHECKING:
+    from medeval.cases.load import CaseBook
     from medeval.metrics.composite import ScoreSheet
 
 
@@ -54,7 +56,7 @@ def score_line(line: bytes, number: int, profile: str | None) -> dict[str, Any]:
     """The output line for one input line; what is wrong with it becomes `{"id", "error"}`.
 
     Args:
-        line: UTF-8 JSON `{"id", "case", "answer"}`.
+        line: UTF-8 JSON `{"id", "case", "answer"}`; `case` is the id of a known case, or a case itself.
         number: its number, from 1, for messages.
         profile: only this one in the output; None is all.
     """
@@ -67,7 +69,7 @@ def score_line(line: bytes, number: int, profile: str | None) -> dict[str, Any]:
         sheet = _scored(fields)
     except CaseError as error:
         return {"id": line_id, "error": f"第 {number} 行 / line {number}: {'; '.join(error.problems)}"}
-    except ValueError as error:
+    except (UsageError, ValueError) as error:
         return {"id": line_id, "error": f"第 {number} 行 / line {number}: {error}"}
     values = {name: found.value for name, found in sheet.profiles.items() if profile in (None, name)}
     return {"id": line_id, "scores": plain_scores(sheet.scores), "profiles": values}
@@ -78,11 +80,20 @@ def _scored(fields: dict[str, Any]) -> "ScoreSheet":
     from medeval.metrics.composite import score_answer
 
     _check_fields(fields)
-    case = parse_case(fields["case"], "case")
+    given = fields["case"]
+    case = _known_cases().case(given) if isinstance(given, str) else parse_case(given, "case")
     try:
         return score_answer(case, fields["answer"])
     except Exception as error:  # a defect met on one line must not cost the others
         raise ValueError(f"评分失败 / scoring failed: {type(error).__name__}: {error}") from error
+
+
+@lru_cache(maxsize=1)
+def _known_cases() -> "CaseBook":
+    """The cases of this installation, read when the first line names one."""
+    from medeval.cases.load import load_cases
+
+    return load_cases(make_settings().cases)
 
 
 def _fields(line: bytes) -> dict[str, Any]:
@@ -102,8 +113,8 @@ def _fields(line: bytes) -> dict[str, Any]:
 def _check_fields(fields: dict[str, Any]) -> None:
     texts = [name for name in ("id", "answer") if not isinstance(fields.get(name), str)]
     faults = [f"{name}: 应为文本 / should be text" for name in texts]
-    if not isinstance(fields.get("case"), dict):
-        faults.append("case: 应为对象 / should be an object with the fields of a case")
+    if not isinstance(fields.get("case"), dict | str):
+        faults.append("case: 应为病例 id 或病例对象 / should be the id of a case, or an object with its fields")
     if faults:
         raise ValueError("; ".join(faults))
 

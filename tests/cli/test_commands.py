@@ -232,6 +232,7 @@ def test_score_form() -> None:
         pytest.param(json.dumps({**LINE, "id": 7}), "7", "id", id="id-not-text"),
         pytest.param(json.dumps({"id": "a", "case": LINE["case"]}), "a", "answer", id="no-answer"),
         pytest.param(json.dumps({"id": "a", "case": 3, "answer": "x"}), "a", "case", id="case-not-object"),
+        pytest.param(json.dumps({**LINE, "case": "bp-140-9"}), "1", "bp-140-90", id="unknown-case"),
         pytest.param(json.dumps({**LINE, "case": {"id": "x", "promt": "?"}}), "1", "prompt", id="misspelt-key"),
         pytest.param(
             '{"id": "1", "case": {"id": "x", "prompt": "\\ud800"}, "answer": "a"}', "1", "prompt", id="surrogate"
@@ -259,6 +260,12 @@ def test_score_files_keep_unicode_and_half_characters(tmp_path: Path) -> None:
     medeval("score", "--in", source, "--out", target)
     lines = target.read_text("utf-8").splitlines()
     assert len(lines) == 2 and "患者一" in lines[0] and all(json.loads(line)["scores"] for line in lines)
+
+
+def test_a_case_can_be_named_by_its_id() -> None:
+    line = {"id": "1", "case": "bp-140-90", "answer": "血压140/90 mmHg属于1级高血压，一次测量还不能确诊。"}
+    found = json.loads(medeval("score", "--in", "-", "--out", "-", stdin=json.dumps(line)).stdout)
+    assert found["scores"]["data_interpretation"]["value"] == 1.0
 
 
 def test_score_by_one_profile() -> None:
