@@ -81,7 +81,7 @@ def _scored(fields: dict[str, Any]) -> "ScoreSheet":
 
     _check_fields(fields)
     given = fields["case"]
-    case = _known_cases().case(given) if isinstance(given, str) else parse_case(given, "case")
+    case = _known_cases(make_settings().cases).case(given) if isinstance(given, str) else parse_case(given, "case")
     try:
         return score_answer(case, fields["answer"])
     except Exception as error:  # a defect met on one line must not cost the others
@@ -89,11 +89,11 @@ def _scored(fields: dict[str, Any]) -> "ScoreSheet":
 
 
 @lru_cache(maxsize=1)
-def _known_cases() -> "CaseBook":
+def _known_cases(folder: Path) -> "CaseBook":
     """The cases of this installation, read when the first line names one."""
     from medeval.cases.load import load_cases
 
-    return load_cases(make_settings().cases)
+    return load_cases(folder)
 
 
 def _fields(line: bytes) -> dict[str, Any]:
