@@ -16,14 +16,22 @@ SAME_THING = 0.7  # from here on a sentence is about the same thing, so that ano
 KIN = 0.5  # share of the words beside a figure from which on another one may stand in its place
 SLIGHT = 0.3  # weight of an opposite such as usual and rare, which many sentences hold
 SIDED = 0.3  # share of a statement that a sentence holds before its clauses are asked which side they take
-_FORBIDS = re.compile(r"禁|忌(?!口)|不[能可应宜得要必用]|不(?:建议|推荐|需|主张)|避免|勿|无需|无须")
+_FORBIDS = re.compile(
+    r"\b(?:do not|don't|never|avoid|should not|shouldn't|must not|not (?:be )?(?:recommended|given|used)|stop)\b"
+    r"|\bcontraindicated\b"
+    r"|禁|忌(?!口)|不[能可应宜得要必用]|不(?:建议|推荐|需|主张)|避免|勿|无需|无须"
+)
 _PERMITS = re.compile(
+    r"\b(?:can|may|should|must|safe(?:ly)?|recommend\w*|advis\w+|take|use|start|give|continue|okay|fine|eat|drink|allowed|encouraged?)\b|"
     r"可以?(?!能|致|引|见|出现|有|升|降|增|减|导|发|使(?!用)|达|伴|持续|高|因|以)|能(?:够|用|吃|服|与|同|合|联)"
     r"|建议|推荐|鼓励|宜|应(?![急激])|需|必须|给予|继续|放心|安全"
 )
 _OPEN = re.compile(r"是否|不论|无论|不管")
-_HARMS = re.compile(r"导致|引起|造成|诱发|加重|增加|升高|风险|损害|危害|抑制|减弱")
-_AVOIDS = re.compile(r"避免|禁|忌(?!口)|慎|不[宜能可应要]|勿|防止")
+_HARMS = re.compile(
+    r"\b(?:cause|lead|increase|raise|worsen|risk|harm|damage)"
+    r"|导致|引起|造成|诱发|加重|增加|升高|风险|损害|危害|抑制|减弱"
+)
+_AVOIDS = re.compile(r"\b(?:avoid|do not|don't|never|stop|should not)|避免|禁|忌(?!口)|慎|不[宜能可应要]|勿|防止")
 SIDE = 0.5  # what the side of a whole English sentence tells: a guess by single words
 
 
@@ -42,7 +50,8 @@ def against(wanted: Wanted, line: Line, shared: list[int]) -> tuple[float, float
     clash = _clash(wanted, line, shared)
     clash = 0.0 if clash < SLIGHT and alike < SAME_THING else clash
     turned = 0.0
-    if alike >= SAME_THING and (len(shared) > 1 or len(wanted.words) == 1):
+    alone = len(wanted.words) == 1 and not wanted.text.isascii()
+    if alike >= SAME_THING and (len(shared) > 1 or alone):
         other = [place for place in shared if not line.meant[wanted.words[place][0]] & wanted.words[place][2]]
         heads = {wanted.words[place][0] for place in other} & (wanted.heads | line.heads)
         if heads and not _goes_together(wanted, line, heads):
@@ -52,7 +61,7 @@ def against(wanted: Wanted, line: Line, shared: list[int]) -> tuple[float, float
 
 
 def _goes_together(wanted: Wanted, line: Line, heads: set[str]) -> bool:
-    """Whether the other polarity of `heads` is no contradiction in Chinese: a mention, or a warning for its reason.
+    """Whether the other polarity of `heads` is no contradiction: a mention, or a warning for its reason.
 
     What must not be done is contradicted by allowing it, not by speaking of it; a harm is not denied by avoiding it.
     """

@@ -11,7 +11,7 @@ from medeval.clinical.reading import Reading, read
 from medeval.clinical.words import FIGURE, Word, kinds, opposites, without_asking, words_of
 
 _CLAUSE = re.compile(r"[^，,;；:：。]+")
-_PART = re.compile(r"[、，；：（）]|(?<=[^ -~])[;:()]|包括|例如|以及|涵盖")
+_PART = re.compile(r"[、，；：（）]|(?<=[^ -~])[;:()]|;\s|包括|例如|以及|涵盖")
 ASKED = 0.15  # what a word weighs that the question holds already
 NEARBY = 4  # characters within which a word stands beside another
 

@@ -19,6 +19,8 @@ BEFORE, AFTER, ALIKE = 8, 4, 2
 _RECKONED = re.compile(r"(?:累[积计]|合计|总共|共计|一共|总量|总计|相当于|约合)[^，。；]{0,4}$")
 """What stands before a sum of figures of the case."""
 _AS_LIMIT = re.compile(r"\s?(?:作)?为(?:界|切点|标准|临?界值|上限|下限|阈值)")
+_LATIN = re.compile(r"[a-z]{3,}")
+_JOINING = frozenset("the and for with from this that was are has had within about over under after before".split())
 _SAME_SORT = ({"month", "age"}, {"day", "week"}, {"mm", "cm"})
 """Units in which the ends of one range are told again."""
 
@@ -41,7 +43,10 @@ class Pool:
 
 
 def _around(reading: Reading, quantity: Quantity) -> frozenset[str]:
-    """Pairs of characters beside a figure, without digits."""
+    """Pairs of characters beside a figure, without digits; of Latin text the words."""
+    if reading.text.isascii():
+        near = reading.text[max(0, quantity.start - 3 * BEFORE) : quantity.end + 3 * AFTER]
+        return frozenset(word for word in _LATIN.findall(near) if word not in _JOINING)
     left = reading.text[max(0, quantity.start - BEFORE) : quantity.start]
     right = reading.text[quantity.end : quantity.end + AFTER]
     pairs = {side[i : i + 2] for side in (left, right) for i in range(len(side) - 1)}

@@ -92,8 +92,8 @@ def _unlikely(bound: Bound, reading: Reading) -> bool:
     low, high = _ranges("possible").get(quantity.unit, (float("-inf"), float("inf")))
     if quantity.unit == "%" and _RELATIVE.search(before):
         high = MOST_RELATIVE
-    if before.endswith("第") and quantity.values[0] == 0:
-        return False  # 第0天 of a course of vaccinations
+    if quantity.values[0] == 0 and (before.endswith("第") or quantity.kind == "range"):
+        low = min(low, 0.0)  # day 0 of a course of vaccinations, the first five minutes
     if not all(low <= value <= high for value in quantity.values):
         return not (quantity.unit == "℃" and _LENS.search(reading.sentence_at(quantity.start).text))
     if bound.analyte not in analytes() or bound.mention is None:
