@@ -22,7 +22,8 @@ _INNOCENT = Pattern(
     r"|必不可少|密不可分|除非|别嘌|没药|没食子|(?<!属于)(?<!相对)(?<!绝对)(?<![属为是])禁忌(?![使服饮食吸运剧热冷烟酒合联同])|无(?:创|菌|痛(?=[分人胃肠])|毒|水(?=酒|乙)|氧|烟|铅|线|脑|力|精|尿|疑|意|助(?!于)|望|数|名|精子症)|不(?:规则|正(?!常)|慎|详|限于|够|绝|可(?:避免|或缺|缺少|分割|替代)|孕|育|全|典型|随意|自主|饱和|定期|定时|锈|振|宁|畅|调|遂|均|对称|协调|完全|可逆|由|禁|止)"
     r"|未(?:成年|成熟|婚|必|知|病)|非(?:特异|典型|霍奇金|小细胞|结核|侵入|手术|感染|酒精|瓣膜|梗阻|酮症|免疫|阻塞|对称|线性|ST段|st段)|禁[欲声]|停经|停搏|停滞"
     r"|不是没有|不得超过|不能超过|不可超过|不要超过|不应超过|不宜超过|不然"
-    r"|not only|no doubt|can(?:no|')t (?:rule out|exclude)|not rule out|no matter|no more than|not exceed|not yet clear|if not(?: yet| already)?\b"
+    r"|not only|no doubt|can(?:no|')t (?:rule out|exclude)|not rule out|no matter|no more than|not exceed|not yet clear"
+    r"|if not(?: yet| already)?\b"
 )
 _NEGATION = Pattern(
     r"并不|并非|不|没有?|无(?!线)|未|勿|别|避免|禁忌|禁|忌|停(?!止使用时)|排除|否认|缺乏|而非|非(?=[\u4e00-\u9fff])"
