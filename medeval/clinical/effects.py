@@ -43,6 +43,7 @@ _CONTRAST = re.compile(
 )
 # What is acted on is the loss, not the thing: "减轻视力的下降".
 _OTHERWISE = re.compile(r"的(?:过|下降|降低|减退|减弱|损失|丧失|丢失|恶化|受损|流失)")
+_LONGER_NAME = re.compile(r"[a-z]\d*[\u4e00-\u9fff]")  # 维生素 of 维生素K菌群
 _LINK = re.compile(r"^[^，。；;\n]{0,8}(?:、|，|并|和|以及|及)(?:从而|进而|并且?|以|同时|且|也|还|有效|进一步|达到)*$")
 _GOOD_VERB = re.compile(r"(?:改善|缓解|保护(?!作用|因素)|修复|增进|优化|预防|防止)(?=[^，。；、]{2})")
 _CHAIN = re.compile(
@@ -203,6 +204,8 @@ def _by_habit(reading: Reading, saying: Saying) -> Judged | None:
     """Food and exercise that nearly everyone should have less or more of, where the clause advises it."""
     known = things().get(reading.text[slice(*saying.thing)])
     if saying.state or saying.turned or known is None or "健康中国" not in known[2]:
+        return None
+    if _LONGER_NAME.match(reading.text, saying.thing[1]):
         return None
     own = re.split(r"[，,、]", _before(reading, saying))[-1]
     if not _ACT.fullmatch(own) or _DEPENDS.search(reading.sentence_at(saying.start).text):

@@ -12,10 +12,11 @@ from medeval.clinical.statement_words import Line, Wanted
 from medeval.clinical.units import convert
 from medeval.clinical.words import FIGURE
 
+MEMBER = 0.7  # what a narrower word counts: a drug of a class
 SAME_THING = 0.7  # from here on a sentence is about the same thing, so that another polarity contradicts
 KIN = 0.5  # share of the words beside a figure from which on another one may stand in its place
 SLIGHT = 0.3  # weight of an opposite such as usual and rare, which many sentences hold
-SIDED = 0.3  # share of a statement that a sentence holds before its clauses are asked which side they take
+SIDED_ZH = 0.55  # share of a Chinese statement that a sentence holds before its clauses are asked which side they take
 _FORBIDS = re.compile(
     r"\b(?:do not|don't|never|avoid|should not|shouldn't|must not|not (?:be )?(?:recommended|given|used)|stop)\b"
     r"|\bcontraindicated\b"
@@ -46,7 +47,8 @@ def against(wanted: Wanted, line: Line, shared: list[int]) -> tuple[float, float
     held = sum([halves[place] for place in shared])
     if not held:
         return 0.0, 0.0
-    alike = min(1.0, held / wanted.half)
+    members = [place for place, some in wanted.narrower if place not in shared and not some.isdisjoint(line.words)]
+    alike = min(1.0, (held + MEMBER * sum([halves[place] for place in members])) / wanted.half)
     clash = _clash(wanted, line, shared)
     clash = 0.0 if clash < SLIGHT and alike < SAME_THING else clash
     turned = 0.0
@@ -54,9 +56,9 @@ def against(wanted: Wanted, line: Line, shared: list[int]) -> tuple[float, float
     if alike >= SAME_THING and (len(shared) > 1 or alone):
         other = [place for place in shared if not line.meant[wanted.words[place][0]] & wanted.words[place][2]]
         heads = {wanted.words[place][0] for place in other} & (wanted.heads | line.heads)
-        if heads and not _goes_together(wanted, line, heads):
+        if heads and not line.text.startswith("|") and not _goes_together(wanted, line, heads):
             turned = sum([halves[place] for place in other]) / held
-    sides = _other_side(wanted, line, shared, held) / held if wanted.text.isascii() or alike >= SIDED else 0.0
+    sides = _other_side(wanted, line, shared, held) / held if wanted.text.isascii() or alike >= SIDED_ZH else 0.0
     return alike, max(alike * max(sides, turned), min(1.0, (held + clash) / wanted.half) if clash else 0.0)
 
 

@@ -156,7 +156,8 @@ def _build(text: str, match: re.Match[str], free: int) -> Quantity | None:
             return None
         lower = canonical(match.group("lu") or "")
         if lower and unit and lower != unit:
-            low = convert(low, lower, unit) or low
+            top = convert(high, unit, lower)  # 2天到2个月: the smaller unit tells more
+            high, unit = (high, unit) if top is None else (top, lower)
         return Quantity(start, end, "range", (low, high), comparator, unit or lower)
     return Quantity(start, end, "value", (float(match.group("v")),), comparator, unit) if _single(
         text, match, unit) else None  # fmt: skip

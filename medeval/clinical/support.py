@@ -6,14 +6,13 @@ denied in one and not in the other hardly counts, a figure counts only with its 
 
 from dataclasses import dataclass
 
-from medeval.clinical.opposition import SAME_THING, against
+from medeval.clinical.opposition import MEMBER, SAME_THING, against
 from medeval.clinical.quantities import Quantity, quantity_stated
 from medeval.clinical.reading import Reading, Span
 from medeval.clinical.statement_words import Line, Wanted, lines_of, wanted_of
 from medeval.clinical.words import FIGURE
 
 DENIED = 0.3  # what a word counts whose clause has the other polarity
-MEMBER = 0.7  # what a narrower word counts
 MIX = 0.75  # of the best sentence for each part of the statement; the rest is what all sentences hold together
 BREADTH = 0.1  # what support by further sentences adds
 ALONE = 0.5

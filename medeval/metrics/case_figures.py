@@ -45,8 +45,9 @@ class Pool:
 def _around(reading: Reading, quantity: Quantity) -> frozenset[str]:
     """Pairs of characters beside a figure, without digits; of Latin text the words."""
     if reading.text.isascii():
-        near = reading.text[max(0, quantity.start - 3 * BEFORE) : quantity.end + 3 * AFTER]
-        return frozenset(word for word in _LATIN.findall(near) if word not in _JOINING)
+        left = reading.text[max(0, quantity.start - 3 * BEFORE) : quantity.start]
+        right = reading.text[quantity.end : quantity.end + 3 * AFTER]
+        return frozenset(word for word in _LATIN.findall(f"{left} {right}") if word not in _JOINING)
     left = reading.text[max(0, quantity.start - BEFORE) : quantity.start]
     right = reading.text[quantity.end : quantity.end + AFTER]
     pairs = {side[i : i + 2] for side in (left, right) for i in range(len(side) - 1)}

@@ -42,7 +42,7 @@ ASIDE, LISTED, LISTED_USUAL, AGAIN, CHANCE, FITS = 0.02, 0.012, 0.15, 0.003, 0.0
 HELD = 0.93
 WIDE = 12.0
 _CHANGE = re.compile(
-    r"(?:升高|增高|降低|下降|上升|增加|减少|提高|幅度|相差)(?:了|约|大约|至少|不超过|超过|达)?\s?$"
+    r"(?:升高|增高|应升|可升|上涨|降低|下降|上升|增加|减少|提高|幅度|相差)(?:了|约|大约|至少|不超过|超过|达)?\s?$"
     r"|(?:rise|fall|drop|increase|decrease|difference)s?(?: of| by)?(?: about| at least)? $"
 )
 """What stands before a change of a level; how far a level may go says nothing of it."""
