@@ -136,5 +136,5 @@ def _shown(event: "Scored", profile: str) -> str:
     found = event.sheet.profiles.get(profile)
     speed = event.answer.tokens / event.answer.seconds if event.answer.seconds > 0 else 0.0
     about = "≈" if event.answer.tokens_estimated else ""
-    head = f"## {event.variant}  {profile} {number(found.value if found else None)}  {about}{speed:.0f} tokens/s"
-    return f"{head}\n{event.answer.text.strip()}\n"
+    total = f"profile {profile}: {number(found.value if found else None)}"
+    return f"## {event.variant}  {total}  {about}{speed:.0f} tokens/s\n{event.answer.text.strip()}\n"

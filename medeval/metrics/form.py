@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from medeval.cases.schema import AnyOf, Case
-from medeval.clinical.lexicons import analytes, hits
+from medeval.clinical.lexicons import analytes, concept_kind, hits
 from medeval.clinical.quantities import quantities_of
 from medeval.clinical.reading import Reading, read
 from medeval.clinical.words import GENERIC, KNOWN, words_of
@@ -17,6 +17,7 @@ SHORTEST, LONGEST = 15, 1500
 ENOUGH = 3.0  # weight of the words that question and answer must share: three words that tell something
 OFF_TOPIC_KEPT, NOTHING_SHARED = 0.2, 1.0
 """What an answer to another question keeps of every profile, and the weight of shared words below which it is one."""
+TOLD = 60  # characters that say enough to tell what an answer is about
 LARGE = 10  # a smaller figure is shared by chance
 SHOWN = 5
 _STOP = re.compile(r"[。！!？?\n]")
@@ -123,11 +124,17 @@ def _spoken_of(case: Case) -> Iterator[str]:
     yield from (row.name for row in case.expect.lab_rows)
 
 
+def _tells_of_another(reading: Reading) -> bool:
+    """Whether an answer says enough, and names a disease or a drug: "多休息" may well be about the question."""
+    names = any(concept_kind(hit.key) in ("condition", "drug") for hit in hits(reading, "concept"))
+    return len(reading.text) >= TOLD * (3 if reading.text.isascii() else 1) and (names or bool(hits(reading, "drug")))
+
+
 @metric(name="relevance", zh="切题", en="Relevance", seed="回答不相关: -2.0")
 def relevance(case: Case, text: str) -> Score:
     """1 where question or key points and answer share a known topic, a figure or three telling words, else 0.
 
-    An answer that shares no telling word at all leaves a fifth of every profile, whichever it counts in.
+    A longer answer that names a disease or drug and shares no telling word leaves a fifth of every profile.
     """
     texts = tuple(_spoken_of(case))
     reading = read(text)
@@ -142,5 +149,5 @@ def relevance(case: Case, text: str) -> Score:
     if not known and (sum(asked.values()) < ENOUGH or any(word.key in asked for word in words_of(reading))):
         return Score.unscored("问题中没有可识别的主题 / no topic recognised in the question")
     shared = sum(asked[key] for key in asked.keys() & {word.key for word in words_of(reading)})
-    keeps = OFF_TOPIC_KEPT if shared < NOTHING_SHARED else 1.0
+    keeps = OFF_TOPIC_KEPT if shared < NOTHING_SHARED and _tells_of_another(reading) else 1.0
     return Score(0.0, "未涉及所问主题 / does not speak of the topic asked", keeps=keeps)

@@ -3,13 +3,15 @@
 from html import escape
 
 from medeval import __version__
-from medeval.metrics.score import all_metrics
+from medeval.metrics.score import Metric, all_metrics
 from medeval.metrics.status import status_of
+from medeval.settings import ROOT
 from medeval.ui.cards import Look
 from medeval.ui.desk import Desk
 from medeval.ui.tables import receipt_html
 from medeval.ui.text import Lang, say
 
+PAGES = ROOT / "docs" / "metrics"
 
 def about_html(desk: Desk, lang: Lang) -> str:
     """The whole tab as HTML; everything from files is escaped."""
@@ -45,7 +47,7 @@ def _metrics(lang: Lang) -> str:
     head = "".join(f"<th>{escape(say(key, lang))}</th>" for key in keys)
     rows = "".join(
         f'<tr><th scope="row">{escape(item.zh if lang == "zh" else item.en)}</th>'
-        f"<td>{escape(item.seed if lang == 'zh' else _rule(item.function))}</td><td>{_status(name, lang)}</td></tr>"
+        f"<td>{escape(_looks_at(name, item, lang))}</td><td>{_status(name, lang)}</td></tr>"
         for name, item in all_metrics().items()
     )
     return f'<table class="me-table me-wide"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
@@ -56,12 +58,19 @@ def _status(name: str, lang: Lang) -> str:
     found = status_of(name)
     words = {"rated": "status_rated", "descriptive": "status_descriptive", "unmeasured": "status_unmeasured"}
     measured = escape(found.zh if lang == "zh" else found.en)
+    if found.status == "unmeasured" and measured:
+        return measured
     return f"<b>{escape(say(words[found.status], lang))}</b> {measured}"
 
 
-def _rule(function: object) -> str:
-    lines = (getattr(function, "__doc__", None) or "").strip().splitlines()
-    return lines[0] if lines else ""
+def _looks_at(name: str, item: Metric, lang: Lang) -> str:
+    """What a metric computes, in one sentence: of its page in Chinese, of its code in English."""
+    page = PAGES / f"{name}.md"
+    if lang == "zh" and page.is_file():
+        lines = page.read_text(encoding="utf-8").splitlines()
+        return lines[2] if len(lines) > 2 else item.seed
+    lines = (getattr(item.function, "__doc__", None) or "").strip().splitlines()
+    return lines[0] if lines else item.seed
 
 
 def _variants(desk: Desk, lang: Lang) -> str:

@@ -137,7 +137,10 @@ def _total(column: Column, base: Column | None, look: Look) -> str:
         return f'<div class="me-total"><span class="me-none">–</span><small>{_say("not_scored", look)}</small></div>'
     tip = _profile_tip(column, look)
     number = f'<span class="me-big" data-tip="{tip}" tabindex="0">{hundred(value)}</span>'
-    return f'<div class="me-total">{number}{_delta(column, base, value, look)}</div>'
+    relevance = column.sheet.scores.get("relevance") if column.sheet else None
+    aside = relevance is not None and relevance.keeps < 1
+    off_topic = f'<small class="me-down">{_say("off_topic", look)}</small>' if aside else ""
+    return f'<div class="me-total">{number}{_delta(column, base, value, look)}{off_topic}</div>'
 
 
 def _delta(column: Column, base: Column | None, value: float, look: Look) -> str:

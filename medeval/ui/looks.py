@@ -1,10 +1,11 @@
 """What the pure HTML functions need to know about the desk: labels, badges, the state of the model."""
 
+from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING
 
 from medeval.cases.schema import Case
-from medeval.metrics.profiles import Profile, load_profiles
+from medeval.metrics.profiles import Part, Profile, load_profiles
 from medeval.metrics.score import all_metrics
 from medeval.metrics.status import descriptive
 from medeval.ui.cards import Look
@@ -30,9 +31,18 @@ def look_for(desk: Desk, lang: Lang, profile: str) -> Look:
     return Look(
         lang, profile, labels, badges, desk.services.settings.is_demo, waiting,
         title_of(chosen, lang) if chosen else profile,
-        {item.name: item.zh if lang == "zh" else item.en for item in chosen.parts} if chosen else {},
+        {part.name: _part_title(part, labels, lang) for part in chosen.parts} if chosen else {},
         falling,
     )
+
+
+def _part_title(part: Part, labels: Mapping[str, str], lang: Lang) -> str:
+    """A part's name, with the metrics that make it up where they are several: one of them may bear its name."""
+    title = part.zh if lang == "zh" else part.en
+    if len(part.metrics) < 2:
+        return title
+    names = [labels.get(name, name) for name in part.metrics]
+    return f"{title}（{'、'.join(names)}）" if lang == "zh" else f"{title} ({', '.join(names)})"
 
 
 def title_of(profile: Profile, lang: Lang) -> str:

@@ -138,7 +138,7 @@ def test_ask_json_is_one_document_of_the_fixed_form(answers: Path) -> None:
 
 def test_ask_prints_each_answer_under_its_name(answers: Path) -> None:
     out = medeval("ask", "总感到疲劳", "--recorded", answers).stdout
-    assert "## base  v3" in out and "## v1  v3" in out and "甲状腺" in out
+    assert "## base  profile v3" in out and "## v1  profile v3" in out and "甲状腺" in out
 
 
 def test_ask_that_fails_says_so_and_exits_1(answers: Path) -> None:
