@@ -19,7 +19,8 @@ TEXT: dict[str, tuple[str, str]] = {
     "demo_pill": ("演示模型", "Demo model"),
     "demo_note": (
         "演示模型是本项目自制的小模型，用来展示流程，不代表真实医学能力。",
-        "The demo model is a small one made by this project; it shows the workflow, not medical skill.",
+        "The demo model is a small one made by this project; it shows the workflow, not medical skill, and answers in "
+        "Chinese only.",
     ),
     "real_image": ("演示模型从未见过真实影像", "The demo model never saw real images"),
     "loading": ("正在加载模型… {seconds} 秒", "Loading the model… {seconds} s"),
