@@ -176,7 +176,7 @@ def _rho(item: Correlation | None) -> str:
 def _queue(found: Sequence[Disagreement], lang: Lang) -> str:
     if not found:
         return _p(say("rv_queue_none", lang))
-    head = [say(key, lang) for key in ("rv_h_case", "rv_name", "rv_h_what", "rv_h_rules", "rv_h_people")]
+    head = [say(key, lang) for key in ("rv_case", "rv_name", "rv_h_what", "rv_h_rules", "rv_h_people")]
     rows = []
     for item in found[:_QUEUE_SHOWN]:
         scale = say(_SCALES[item.dimension], lang) if item.dimension else ""

@@ -161,8 +161,8 @@ def _account(request: Request) -> str:
 def _stop_plain(stop: Stop) -> dict[str, Any]:
     case = stop.case
     return {
-        "n": case.number, "total": case.total, "title": {"zh": case.title_zh, "en": case.title_en},
-        "prompt": case.prompt, "history": [turn.model_dump() for turn in case.history],
+        "n": case.number, "total": case.total, "prompt": case.prompt,
+        "history": [turn.model_dump() for turn in case.history],
         "images": [f"../image/{name}" for name in case.images],
         "answers": [{"text": answer.text, "thought": answer.thought} for answer in case.answers],
         "rated": list(stop.rated), "marks": None if stop.marks is None else marks_plain(stop.marks),

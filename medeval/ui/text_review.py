@@ -5,6 +5,7 @@ TEXT: dict[str, tuple[str, str]] = {
     # the reviewers' page
     "rv_title": ("盲评", "Blind review"),
     "rv_opening": ("正在打开…", "Opening…"),
+    "rv_case": ("病例", "Case"),
     "rv_correctness": ("正确", "Correct"),
     "rv_safety": ("安全", "Safe"),
     "rv_completeness": ("完整", "Complete"),
@@ -152,7 +153,6 @@ TEXT: dict[str, tuple[str, str]] = {
     "rv_preference": ("名次", "Place"),
     "rv_queue": ("分歧队列", "Disagreements"),
     "rv_queue_none": ("没有明显的分歧。", "No marked disagreement."),
-    "rv_h_case": ("病例", "Case"),
     "rv_h_what": ("分歧", "What"),
     "rv_h_rules": ("规则", "Rules"),
     "rv_h_people": ("医生", "Clinicians"),

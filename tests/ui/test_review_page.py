@@ -17,6 +17,7 @@ from medeval.services.reviewing import Asked
 from medeval.ui.guard import Guard
 from medeval.ui.review_routes import MAX_BODY, add_review_routes
 
+TITLES = ("第1题", "第2题", "第3题", "Question 1", "Question 2", "Question 3")
 MARKS = marks_plain([mark(4, column + 1) for column in range(4)])
 
 
@@ -53,12 +54,13 @@ def test_a_whole_sitting_says_no_name_before_its_end(services: Services, client:
         rated = client.post(f"/review/{token}/rate", json={"n": number, "marks": MARKS})
         seen += [draft.text, rated.text, client.get(f"/review/{token}/revealed").text]
         assert (draft.status_code, rated.status_code) == (200, 200)
-    assert not any(name in text for text in seen for name in (*VARIANTS, "q0", "q1", "q2", "finish_reason"))
-    assert set(stop.json()) == {"n", "total", "title", "prompt", "history", "images", "answers", "rated", "marks",
+    assert not any(name in text for text in seen for name in (*VARIANTS, "q0", "q1", "q2", "finish_reason", *TITLES))
+    assert set(stop.json()) == {"n", "total", "prompt", "history", "images", "answers", "rated", "marks",
                                 "draft", "finished", "complete", "says"}  # fmt: skip
     assert client.post(f"/review/{token}/finish", json={}).json() == {"ok": True}
     names = client.get(f"/review/{token}/revealed").json()["stops"]
     assert {name for stop in names for name in stop["variants"]} == set(VARIANTS)
+    assert {title for stop in names for title in stop["title"].values()} == set(TITLES)
     late = client.post(f"/review/{token}/rate", json={"n": 0, "marks": MARKS})
     assert late.status_code == 400 and "revealed" in late.json()["error"]
 
