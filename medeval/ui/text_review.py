@@ -34,7 +34,7 @@ TEXT: dict[str, tuple[str, str]] = {
         "揭晓前还可以返回修改；揭晓之后就不能再改了。",
         "You may still go back and change things; once names are shown nothing can be changed.",
     ),
-    "rv_reveal": ("揭晓 ⏎", "Show names ⏎"),
+    "rv_reveal": ("揭晓 (R)", "Show names (R)"),
     "rv_revealed": ("揭晓", "Who was who"),
     "rv_revealed_text": (
         "评分已锁定。规则总分只作对照，不会改动您的评分。",
@@ -54,9 +54,12 @@ TEXT: dict[str, tuple[str, str]] = {
     "rv_user": ("患者", "Patient"),
     "rv_assistant": ("回答", "Answer"),
     "rv_offline": ("没有连上服务器，内容还在本页，请再按一次。", "No connection; nothing is lost here, press again."),
-    "rv_key_digits": ("1–5 打分", "1–5 mark"),
+    "rv_key_digits": (
+        "1–5 打分；一份打完后，再按数字开始下一份",
+        "1–5 mark; once an answer is full the next digit begins the next one",
+    ),
     "rv_key_arrows": ("← → ↑ ↓ 移动", "← → ↑ ↓ move"),
-    "rv_key_danger": ("D 危险", "D danger"),
+    "rv_key_danger": ("D 危险（光标所在、刚打完的那份）", "D danger (the answer just marked)"),
     "rv_key_comment": ("C 评语 · Esc 离开", "C comment · Esc leaves"),
     "rv_key_enter": ("Enter 保存并继续", "Enter saves, goes on"),
     "rv_key_undo": ("U 撤回上一例 · Backspace 返回", "U takes back · Backspace goes back"),

@@ -14,6 +14,7 @@ from medeval.services.reviewing import Asked
 
 WAIT = 60_000
 CASES = 8
+REVIEWERS = ("王医生", "李医生", "a", "b", "c", "d")
 
 pytestmark = needs_browser
 
@@ -30,11 +31,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("review")
     services = open_services(folder / "home", folder, CASES)
     reviewing, run_id = services.reviewing, finished_run(services)
-    review = reviewing.create(reviewing.plan(Asked(run_id, reviewers=("王医生", "李医生", "a", "b", "c"))))
+    review = reviewing.create(reviewing.plan(Asked(run_id, reviewers=REVIEWERS)))
     seats = {seat.reviewer: seat.token for seat in reviewing.store.seats(review.id)}
     join = reviewing.create(reviewing.plan(Asked(run_id))).join
     services.close()
-    tokens = [seats[name] for name in ("王医生", "李医生", "a", "b", "c")]
+    tokens = [seats[name] for name in REVIEWERS]
     with running_app(folder, str(Path(__file__).with_name("review_app.py")), str(folder), "PORT") as address:
         yield Site(address, folder, review.id, tokens, join)
 
@@ -92,6 +93,12 @@ class Reviewer:
             arg=before,
         )
 
+    def reveal(self) -> None:
+        """Asks for the names after the last case, once its page has settled."""
+        self.page.wait_for_selector("#me-rv-reveal:enabled")
+        self.page.keyboard.press("r")
+        self.page.wait_for_selector(".me-rv-names")
+
     def checked(self) -> int:
         return int(self.page.locator('.me-rv-levels [aria-checked="true"]').count())
 
@@ -132,8 +139,7 @@ def test_two_reviewers_blind_by_keyboard_with_reload_and_undo(browser: Any, site
         assert not any(word in text for text in person.wire for word in numbers)
         shown = person.page.content()
         assert not any(name in shown for name in VARIANTS)
-        person.page.keyboard.press("Enter")
-        person.page.wait_for_selector(".me-rv-names")
+        person.reveal()
         assert all(name in person.page.locator(".me-rv-names").inner_text() for name in VARIANTS)
         assert person.faults == [] and person.foreign == []
         person.context.close()
@@ -159,6 +165,66 @@ def test_a_finished_sitting_shows_names_again_and_takes_nothing(browser: Any, si
     wang.page.keyboard.press("Backspace")
     assert wang.page.locator(".me-rv-names table").count() == CASES
     wang.context.close()
+
+
+def test_no_press_meant_for_the_last_case_shows_names(browser: Any, site: Site) -> None:
+    person = Reviewer(browser, site, site.tokens[5])
+    keys, store = person.page.keyboard, open_services(site.folder / "home", site.folder)
+    for _ in range(CASES):
+        person.fill()
+        person.enter()
+    for key in ("Enter", "Enter", "r", " "):  # a second press of Enter, and the right key before the page was read
+        keys.press(key)
+    person.page.evaluate("document.querySelector('#me-rv-reveal').click()")
+    person.page.wait_for_selector("#me-rv-reveal:enabled")
+    keys.press("Enter")
+    person.page.wait_for_timeout(300)
+    assert person.page.locator(".me-rv-last").count() == 1
+    seat = store.reviewing.store.seat(site.tokens[5])
+    assert seat is not None and seat.finished is None
+    keys.press("Backspace")
+    person.page.wait_for_selector(".me-rv-card")
+    keys.press("Enter")
+    person.page.wait_for_selector(".me-rv-last")
+    person.reveal()
+    assert person.page.evaluate(f"fetch('{site.tokens[5]}/stop').then(r => r.json()).then(s => s.finished)")
+    assert person.faults == []
+    store.close()
+    person.context.close()
+
+
+FLAGS = [
+    # keys after the first answer has its five marks, flags of the four answers, columns with a first mark
+    ("d", [1, 0, 0, 0], [1, 0, 0, 0]),
+    ("dd", [0, 0, 0, 0], [1, 0, 0, 0]),
+    ("d45", [1, 0, 0, 0], [1, 1, 0, 0]),
+    ("45d", [0, 1, 0, 0], [1, 1, 0, 0]),
+    ("45321d", [0, 1, 0, 0], [1, 1, 0, 0]),
+    ("45321d45321d45321d1", [0, 1, 1, 1], [1, 1, 1, 1]),
+    ("<d", [0, 0, 0, 1], [1, 0, 0, 0]),
+    (">4d", [0, 1, 0, 0], [1, 1, 0, 0]),
+    ("^2d", [1, 0, 0, 0], [1, 0, 0, 0]),
+]
+
+
+@pytest.mark.parametrize(("keys", "flags", "begun"), FLAGS)
+def test_d_flags_the_answer_that_was_just_marked(
+    browser: Any, site: Site, keys: str, flags: list[int], begun: list[int]
+) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.goto(f"{site.url}review/join/{site.join}")
+    page.locator("#name").fill(f"键盘 {FLAGS.index((keys, flags, begun))}")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".me-rv-card")
+    arrows = {"<": "ArrowLeft", ">": "ArrowRight", "^": "ArrowUp"}
+    for key in "45321" + keys:
+        page.keyboard.press(arrows.get(key, key))
+    found = "all => all.map(e => Number(e.getAttribute('aria-pressed') === 'true'))"
+    assert page.eval_on_selector_all("[data-flag]", found) == flags
+    first = "all => all.map(e => e.querySelectorAll('[aria-checked=true]').length)"
+    assert page.eval_on_selector_all('[data-cell$="-0"]', first) == begun
+    context.close()
 
 
 def test_the_image_is_windowed_and_zoomed_in_the_browser(browser: Any, site: Site) -> None:
@@ -204,7 +270,7 @@ def test_three_people_judge_at_once_without_an_error(site: Site) -> None:
         except Exception as error:
             failed.append(f"{token}: {error}")
 
-    threads = [Thread(target=sit, args=(token,)) for token in site.tokens[2:]]
+    threads = [Thread(target=sit, args=(token,)) for token in site.tokens[2:5]]
     for thread in threads:
         thread.start()
     for thread in threads:
