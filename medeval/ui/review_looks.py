@@ -11,6 +11,7 @@ from medeval.review.records import DIMENSIONS, Review, Seat
 from medeval.review.results import Progress, Summary, VariantMeans
 from medeval.review.slots import places_for
 from medeval.services.reviewing import Plan
+from medeval.ui.cards import hundred
 from medeval.ui.text import Lang, say
 from medeval.ui.words import half
 
@@ -181,13 +182,9 @@ def _queue(found: Sequence[Disagreement], lang: Lang) -> str:
     for item in found[:_QUEUE_SHOWN]:
         scale = say(_SCALES[item.dimension], lang) if item.dimension else ""
         what = say(_KINDS[item.kind], lang, scale=scale)
-        shares = [_hundred(item.rules), _hundred(item.clinicians)]
+        shares = [hundred(item.rules), hundred(item.clinicians)]
         rows.append((item.case_id, [escape(item.variant), escape(what), *shares]))
     return _table(head, rows)
-
-
-def _hundred(value: float | None) -> str:
-    return "–" if value is None else str(round(100 * value))
 
 
 def _ranged(value: float | None, low: float | None, high: float | None, digits: int) -> str:

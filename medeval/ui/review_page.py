@@ -35,7 +35,7 @@ def _page(body: str, lang: Lang, script: str = "") -> str:
 def sitting_page(lang: Lang) -> str:
     """The shell of a sitting; the script asks for the rest."""
     words = {key.removeprefix("rv_"): say(key, lang) for key in _WORDS}
-    data = {"lang": lang, "words": words, "scales": list(DIMENSIONS), "slots": list(SLOTS)}
+    data = {"lang": lang, "words": words, "scales": list(DIMENSIONS), "slots": list(SLOTS[lang])}
     # "<" is written as an escape, so that no text can end the script element
     plain = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")
     keys = "".join(f"<span>{escape(say(key, lang))}</span>" for key in _KEYS)

@@ -11,11 +11,16 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from review_samples import VARIANTS, finished_run, mark, open_services
 
+from medeval.cases.schema import Title
 from medeval.review.records import marks_plain
 from medeval.services import Services
 from medeval.services.reviewing import Asked
+from medeval.services.sittings import Revealed
+from medeval.ui.cards import hundred
 from medeval.ui.guard import Guard
-from medeval.ui.review_routes import MAX_BODY, add_review_routes
+from medeval.ui.review_page import sitting_page
+from medeval.ui.review_routes import MAX_BODY, _revealed_plain, add_review_routes
+from medeval.ui.text import Lang
 
 TITLES = ("第1题", "第2题", "第3题", "Question 1", "Question 2", "Question 3")
 MARKS = marks_plain([mark(4, column + 1) for column in range(4)])
@@ -63,6 +68,24 @@ def test_a_whole_sitting_says_no_name_before_its_end(services: Services, client:
     assert {title for stop in names for title in stop["title"].values()} == set(TITLES)
     late = client.post(f"/review/{token}/rate", json={"n": 0, "marks": MARKS})
     assert late.status_code == 400 and "revealed" in late.json()["error"]
+
+
+# the rules' total, and how Compare and Evaluate round it: a half goes to the even number
+TOTALS = [(0.125, "12"), (0.825, "82"), (0.135, "14"), (1.0, "100"), (0.0, "0"), (None, "–")]
+
+
+@pytest.mark.parametrize(("total", "shown"), TOTALS)
+def test_the_total_beside_the_names_is_that_of_the_other_pages(total: float | None, shown: str) -> None:
+    title = Title(zh="V3 精准且温暖", en="V3 precise and warm")
+    found = _revealed_plain(Revealed(0, "胸片", "Chest", ("v3",), (title,), (total,), (mark(4, 1),)))
+    assert found["rules"] == [shown] == [hundred(total)]
+    assert found["names"] == [{"zh": title.zh, "en": title.en}]
+
+
+@pytest.mark.parametrize(("lang", "slots"), [("zh", "甲乙丙丁戊"), ("en", "ABCDE")])
+def test_columns_have_the_letters_of_the_language(lang: Lang, slots: str) -> None:
+    data = sitting_page(lang).partition('id="me-rv-data">')[2].partition("</script>")[0]
+    assert json.loads(data)["slots"] == list(slots)
 
 
 def test_what_a_lab_report_says_stands_beside_it(services: Services, client: TestClient) -> None:
