@@ -27,6 +27,13 @@ if TYPE_CHECKING:
     from medeval.services.core import Services
 
 Flagged = Literal["refuse", "leave_out", "keep"]
+ONLY_HERE = (
+    "这样的链接只能在这台机器上打开；要让别人打开，请用 MEDEVAL_HOST=0.0.0.0（或 medeval ui --host 0.0.0.0）启动，"
+    "并设置 MEDEVAL_USER、MEDEVAL_PASSWORD 和 MEDEVAL_HOSTS"
+    " / Such a link opens on this machine only; for others start with MEDEVAL_HOST=0.0.0.0 (or medeval ui"
+    " --host 0.0.0.0) and set MEDEVAL_USER, MEDEVAL_PASSWORD and MEDEVAL_HOSTS"
+)
+"""Said beside the links of a review where the pages are open to this machine alone."""
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,8 @@ class ReviewEvents:
     def _listed(self, lang: Lang) -> str:
         reviewing = self.desk.services.reviewing
         found = reviewing.store.latest(40)
-        return list_html([(item, reviewing.store.seats(item.id), reviewing.progress(item)) for item in found], lang)
+        rows = [(item, reviewing.store.seats(item.id), reviewing.progress(item)) for item in found]
+        return list_html(rows, lang, self.desk.services.settings.only_here)
 
     def relabel(self, lang: Lang) -> list[Any]:
         """The other language: what is redrawn, and what has to be asked for again."""
@@ -173,7 +174,7 @@ class ReviewEvents:
         found = services.store.get(review)
         if not services.store.ratings(review):
             return f'<p class="me-quiet">{escape(say("rv_nothing", lang))}</p>'
-        return results_html(services.summary(found, OWNER), lang)
+        return results_html(services.summary(found, OWNER), found.spec, lang)
 
     def export_dpo(self, review: str | None, allow: bool, lang: Lang) -> Any:
         """Preference pairs."""
