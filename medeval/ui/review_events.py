@@ -99,7 +99,9 @@ class ReviewEvents:
     def refresh(self, lang: Lang, run: str | None, review: str | None) -> tuple[Any, Any, str, str]:
         """Runs and reviews as they are now; what was picked stays picked."""
         runs = self._runs(lang)
-        reviews = [(f"{item.spec.title} · {item.id}", item.id) for item in self.desk.services.reviewing.store.latest()]
+        found = self.desk.services.reviewing.store.latest()
+        # without the day of its id, so that a phone shows the name whole
+        reviews = [(f"{item.spec.title} · {item.id.partition('-')[2]}", item.id) for item in found]
         return _offered(runs, run), _offered(reviews, review), self._listed(lang), intro_html(lang, bool(runs))
 
     def _runs(self, lang: Lang) -> list[tuple[str, str]]:
