@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from medeval.services.reviewing import Asked
 from medeval.services.sittings import Revealed
 from medeval.ui.cards import hundred
 from medeval.ui.guard import Guard
+from medeval.ui.review_looks import results_html
 from medeval.ui.review_page import sitting_page
 from medeval.ui.review_routes import MAX_BODY, _revealed_plain, add_review_routes
 from medeval.ui.text import Lang
@@ -164,4 +166,22 @@ def test_answers_are_data_and_never_markup(home: Path, tmp_path: Path) -> None:
     assert hostile not in client.get(f"/review/{token}").text
     stop = client.get(f"/review/{token}/stop")
     assert stop.headers["content-type"] == "application/json" and hostile in stop.json()["answers"][0]["text"]
+    services.close()
+
+
+def test_results_open_on_the_answers_and_are_never_markup(home: Path, tmp_path: Path) -> None:
+    hostile = "<i>fired</i>"
+    services = open_services(home, tmp_path, 2, says=lambda i, place: f"{hostile}{i}{place}")
+    reviewing = services.reviewing
+    review = reviewing.create(reviewing.plan(Asked(finished_run(services), reviewers=(hostile,), repeated=1)))
+    (seat,) = reviewing.store.seats(review.id)
+    for number in range(3):
+        flagged = marks_plain([mark(1, column + 1, danger=True) for column in range(4)])
+        reviewing.sittings.rate(seat.token, number, flagged)
+    summary = replace(reviewing.summary(review, "owner"), titles=dict.fromkeys(("q0", "q1"), {"zh": hostile, "en": ""}))
+    for lang, title in (("zh", "&lt;i&gt;fired&lt;/i&gt;</summary>"), ("en", ">q0</summary>")):
+        # where a case has no title its id stands
+        shown = results_html(summary, review.spec, lang)
+        assert hostile not in shown and title in shown
+        assert shown.count("<details>") == len(summary.disagreements) and "&lt;i&gt;fired&lt;/i&gt;03" in shown
     services.close()
