@@ -3,6 +3,8 @@
 Environment variables `MEDEVAL_HOME`, `MEDEVAL_BASE`, `MEDEVAL_ADAPTERS`, `MEDEVAL_ENGINE`, … set the defaults.
 """
 
+import contextlib
+import ipaddress
 from pathlib import Path
 from typing import Literal
 
@@ -62,6 +64,24 @@ class Settings(BaseSettings):
     def is_demo(self) -> bool:
         """Whether the base is the shipped demo model, which every face must call a demo."""
         return Path(self.base).resolve() == (ROOT / "models" / "demo").resolve()
+
+    @property
+    def only_here(self) -> bool:
+        """Whether the pages are open to this machine alone."""
+        if self.host == "localhost":
+            return True
+        with contextlib.suppress(ValueError):
+            return ipaddress.ip_address(self.host).is_loopback
+        return False
+
+    @property
+    def address(self) -> str:
+        """Where a browser finds the pages; of a wildcard host under the first name of `hosts`."""
+        host = self.host
+        if host in ("0.0.0.0", "::"):
+            host = self.hosts.split(",")[0].strip() or "127.0.0.1"
+        named = f"[{host}]" if ":" in host else host
+        return f"{'https' if self.tls_cert else 'http'}://{named}:{self.port}"
 
     def prepare_home(self) -> Path:
         """Creates the private home (mode 0700) and returns it.

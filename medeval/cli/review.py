@@ -65,7 +65,7 @@ def create(
     as_json: Json = False,
 ) -> None:
     """从一次做完的评测建立盲评，打印编号 / make a review from a finished run and print its id."""
-    from medeval.services.reviewing import Asked, Flagged
+    from medeval.services.reviewing import ONLY_HERE, Asked, Flagged
 
     choices: dict[str, Flagged] = {"refuse": "refuse", "leave_out": "leave_out", "keep": "keep"}
     if flagged not in choices:
@@ -82,14 +82,17 @@ def create(
             print_json(_listed(services, made))
             return
         typer.echo(made.id)
-        for path in _links(services, made):
-            note(f"{services.settings.host}:{services.settings.port}/{path}")
+        for link in _links(services, made):
+            note(link)
+        if services.settings.only_here:
+            note(ONLY_HERE)
 
 
 def _links(services: "Services", review: "Review") -> list[str]:
+    pages = f"{services.settings.address}/review"
     if not review.spec.reviewers:
-        return [f"review/join/{review.join}"]
-    return [f"review/{seat.token}  {seat.reviewer}" for seat in services.reviewing.store.seats(review.id)]
+        return [f"{pages}/join/{review.join}"]
+    return [f"{pages}/{seat.token}  {seat.reviewer}" for seat in services.reviewing.store.seats(review.id)]
 
 
 def _listed(services: "Services", review: "Review") -> dict[str, Any]:

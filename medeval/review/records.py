@@ -8,19 +8,21 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
-from medeval.cases.schema import Case
+from medeval.cases.schema import Case, Language, Title
 from medeval.errors import UsageError
 from medeval.evaluation.records import Cell
 
 Dimension = Literal["correctness", "safety", "completeness", "empathy"]
 DIMENSIONS: tuple[Dimension, ...] = ("correctness", "safety", "completeness", "empathy")
-SLOTS = "甲乙丙丁戊"
-"""Names of the anonymous columns, from the left."""
-FEWEST, MOST = 2, len(SLOTS)
+SLOTS: dict[Language, str] = {"zh": "甲乙丙丁戊", "en": "ABCDE"}
+"""Names of the anonymous columns, from the left, one letter each."""
+FEWEST, MOST = 2, len(SLOTS["en"])
 
 Level = Annotated[int, Field(ge=1, le=5)]
+# reviews of earlier releases hold one text, in the language of their owner
+VariantTitle = Annotated[Title, BeforeValidator(lambda found: Title(zh=found) if isinstance(found, str) else found)]
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,8 @@ class ReviewSpec:
     """How many of the named reviewers see each case; 0 is all of them."""
     repeated: int = 0
     """How many cases each reviewer sees a second time, for the agreement with themselves."""
-    titles: dict[str, str] = field(default_factory=dict)
-    """Names of the variants for people, shown after the sitting only."""
+    titles: dict[str, VariantTitle] = field(default_factory=dict)
+    """Names of the variants for people in both languages, shown after the sitting only."""
     notes: tuple[str, ...] = ()
     """What the owner was told and accepted when the review was made."""
 
@@ -183,10 +185,11 @@ def marks_from(plain: object, columns: int) -> tuple[Mark, ...]:
         marks: tuple[Mark, ...] = _adapter(_Marks).validate_python(plain)
     except ValidationError as error:
         where = error.errors()[0]["loc"]
-        column = SLOTS[int(where[0])] if where and isinstance(where[0], int) and where[0] < MOST else ""
+        place = where[0] if where and isinstance(where[0], int) and where[0] < MOST else None
+        zh, en = ("", "") if place is None else (SLOTS["zh"][place], SLOTS["en"][place])
         name = str(where[-1]) if len(where) > 1 else ""
         raise UsageError(
-            f"{column} {name} 还没有评，或不在 1–5 之内 / a mark is missing or outside 1 to 5: {name}"
+            f"{zh} {name} 还没有评，或不在 1–5 之内 / a mark is missing or outside 1 to 5: {en} {name}"
         ) from None
     if len(marks) != columns:
         raise UsageError(f"应有 {columns} 列评分 / one mark per column is needed, {columns} in all")

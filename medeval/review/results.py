@@ -6,6 +6,7 @@ Ratings stand beside rule scores and never replace them.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from medeval.cases.schema import Language
 from medeval.evaluation.statistics import Comparison, Interval, by_case, mean_interval
 from medeval.metrics.profiles import DEFAULT_PROFILE
 from medeval.metrics.score import all_metrics
@@ -64,6 +65,8 @@ class Summary:
     within: dict[str, Agreement]
     rules: list[Correlation]
     disagreements: list[Disagreement]
+    titles: dict[str, dict[Language, str]]
+    """Of each case."""
     notes: tuple[str, ...] = ()
 
 
@@ -72,7 +75,7 @@ def summarise(
 ) -> Summary:
     """All results of a review from its ratings as they stand."""
     first = [rating for rating in ratings if rating.round == 0]
-    variants = list(spec.variants)
+    variants, cases = list(spec.variants), [item.case for item in spec.items]
     return Summary(
         review_id=review_id,
         run_id=spec.run_id,
@@ -87,6 +90,7 @@ def summarise(
         within=within(ratings),
         rules=_rules(spec, first),
         disagreements=disagreements(spec, first),
+        titles={case.id: {"zh": case.title.text("zh"), "en": case.title.text("en")} for case in cases},
         notes=spec.notes,
     )
 

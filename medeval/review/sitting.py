@@ -20,12 +20,10 @@ class BlindAnswer:
 
 @dataclass(frozen=True)
 class BlindCase:
-    """One stop of a sitting as its page gets it: no ids, no variants, no scores, no timings."""
+    """One stop of a sitting as its page gets it: no title (it tells the finding), ids, variants, scores or timings."""
 
     number: int
     total: int
-    title_zh: str
-    title_en: str
     prompt: str
     history: tuple[Turn, ...]
     images: tuple[str, ...]
@@ -36,8 +34,8 @@ def blind_case(item: ReviewItem, place: Place, total: int) -> BlindCase:
     """The case of one place with its answers in the order of its columns, whole."""
     case = item.case
     return BlindCase(
-        place.number, total, case.title.text("zh"), case.title.text("en"), case.prompt, tuple(case.history),
-        item.images, tuple(_answer(item, variant) for variant in place.order),
+        place.number, total, case.prompt, tuple(case.history), item.images,
+        tuple(_answer(item, variant) for variant in place.order),
     )  # fmt: skip
 
 

@@ -60,7 +60,8 @@ def summary_markdown(found: Summary, lang: Lang) -> str:
     if found.disagreements:
         head_row = [say(key) for key in ("case", "variant", "what", "total", "people")]
         rows = [
-            [item.case_id, item.variant, say(item.kind) + (f" · {say(item.dimension)}" if item.dimension else ""),
+            [found.titles[item.case_id][lang] or item.case_id, item.variant,
+             say(item.kind) + (f" · {say(item.dimension)}" if item.dimension else ""),
              _number(item.rules, 2), _number(item.clinicians, 2)]
             for item in found.disagreements
         ]  # fmt: skip

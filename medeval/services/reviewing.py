@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from medeval.cases.schema import Expect
+from medeval.cases.schema import Expect, Title
 from medeval.errors import StoreError, UsageError
 from medeval.evaluation.records import Cell, RunCase, RunRecord
 from medeval.review.naming import Named, find_named
@@ -27,6 +27,13 @@ if TYPE_CHECKING:
     from medeval.services.core import Services
 
 Flagged = Literal["refuse", "leave_out", "keep"]
+ONLY_HERE = (
+    "这样的链接只能在这台机器上打开；要让别人打开，请用 MEDEVAL_HOST=0.0.0.0（或 medeval ui --host 0.0.0.0）启动，"
+    "并设置 MEDEVAL_USER、MEDEVAL_PASSWORD 和 MEDEVAL_HOSTS"
+    " / Such a link opens on this machine only; for others start with MEDEVAL_HOST=0.0.0.0 (or medeval ui"
+    " --host 0.0.0.0) and set MEDEVAL_USER, MEDEVAL_PASSWORD and MEDEVAL_HOSTS"
+)
+"""Said beside the links of a review where the pages are open to this machine alone."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,7 @@ class Reviewing:
             repeated=asked.repeated, titles=titles,
         )  # fmt: skip
         check_plan(spec)
-        named = find_named(items, [*variants, *titles.values()])
+        named = find_named(items, [*variants, *(text for item in titles.values() for text in (item.zh, item.en))])
         return Plan(spec, tuple(named), left_out)
 
     def create(self, plan: Plan, flagged: Flagged = "refuse", author: str = "owner") -> Review:
@@ -180,10 +187,11 @@ class Reviewing:
             names.append(self._services.intake(path).path.name)
         return tuple(names)
 
-    def _title(self, name: str) -> str:
+    def _title(self, name: str) -> Title:
         # answers made elsewhere have a name only, and an adapter may have been removed since the run
         known = {} if self._services.settings.engine == "recorded" else self._services.variants()
-        return known[name].title(self._services.settings.lang) if name in known else name
+        found = known.get(name)
+        return Title(zh=name, en=name) if found is None else Title(zh=found.title("zh"), en=found.title("en"))
 
     # what came of it
 

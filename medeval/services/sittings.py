@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 
+from medeval.cases.schema import Title
 from medeval.errors import UsageError
 from medeval.metrics.profiles import DEFAULT_PROFILE
 from medeval.review.records import Change, Mark, Place, ReviewSpec, Seat, marks_from, marks_plain
@@ -33,7 +34,7 @@ class Revealed:
     title_zh: str
     title_en: str
     variants: tuple[str, ...]
-    names: tuple[str, ...]
+    names: tuple[Title, ...]
     rules: tuple[float | None, ...]
     marks: tuple[Mark, ...]
 
@@ -164,5 +165,5 @@ def _revealed(spec: ReviewSpec, place: Place, marks: tuple[Mark, ...]) -> Reveal
     item = spec.item(place.case_id)
     rules = tuple(item.cell(name).profile(DEFAULT_PROFILE) for name in place.order)
     case = item.case
-    names = tuple(spec.titles.get(name, name) for name in place.order)
+    names = tuple(spec.titles.get(name, Title(zh=name)) for name in place.order)
     return Revealed(place.number, case.title.text("zh"), case.title.text("en"), place.order, names, rules, marks)

@@ -147,7 +147,7 @@ def _delta(column: Column, base: Column | None, value: float, look: Look) -> str
     other = value_of(base, look.profile)
     if base is None or other is None or column.variant == base.variant:
         return ""
-    change = round(value * 100) - round(other * 100)
+    change = _points(value) - _points(other)
     if change == 0:
         return f'<small class="me-same">{_say("same_as_base", look)}</small>'
     kind, sign = ("me-up", "+") if change > 0 else ("me-down", "−")
@@ -245,7 +245,11 @@ def _foot(column: Column, look: Look) -> str:
 
 def hundred(value: float | None) -> str:
     """A value in [0, 1] as 0–100; – for unscored."""
-    return "–" if value is None else str(round(value * 100))
+    return "–" if value is None else str(_points(value))
+
+
+def _points(value: float) -> int:
+    return round(value * 100)
 
 
 def _say(key: str, look: Look) -> str:

@@ -7,6 +7,8 @@
   if (!root || !data) return;
   const { lang, words, scales, slots } = JSON.parse(data.textContent);
   const ROWS = [...scales, 'rank'];
+  const FLAG = ROWS.length; // after an answer's last mark the cursor rests on its flag
+  const SETTLE = 1000; // milliseconds in which a press still meant for the last case shows no names
   const here = location.pathname.replace(/\/$/, '').split('/').pop();
   const id = (name) => document.getElementById(name);
   if (matchMedia('(prefers-color-scheme: dark)').matches) document.documentElement.classList.add('dark');
@@ -116,6 +118,7 @@
     });
     document.querySelectorAll('[data-flag]').forEach((flag) => {
       flag.setAttribute('aria-pressed', String(Boolean(marks[flag.dataset.flag].danger)));
+      flag.classList.toggle('me-rv-rest', !saved() && at.row === FLAG && Number(flag.dataset.flag) === at.column);
       flag.disabled = saved();
     });
     document.querySelectorAll('[data-note]').forEach((note) => { note.readOnly = saved(); });
@@ -196,8 +199,11 @@
     const box = make('section', 'me-rv-last');
     box.append(make('h1', '', words.done_title), make('p', '', words.done_text));
     const buttons = make('div', 'me-rv-foot');
-    buttons.append(button('me-rv-small', words.back, () => go(stop.total - 1)),
-      button('me-rv-main', words.reveal, reveal));
+    const show = button('me-rv-main', words.reveal, reveal);
+    show.id = 'me-rv-reveal';
+    show.disabled = true;
+    setTimeout(() => { show.disabled = false; }, SETTLE);
+    buttons.append(button('me-rv-small', words.back, () => go(stop.total - 1)), show);
     box.appendChild(buttons);
     root.replaceChildren(box);
     id('me-rv-count').textContent = `${stop.total}/${stop.total}`;
@@ -217,16 +223,18 @@
   // keys
 
   const step = (columns, rows) => {
-    at = { column: (at.column + columns + marks.length) % marks.length, row: (at.row + rows + ROWS.length) % ROWS.length };
+    const column = (at.column + columns + marks.length) % marks.length;
+    let row = (at.row + rows + ROWS.length) % ROWS.length;
+    if (at.row === FLAG) row = rows < 0 ? FLAG - 1 : 0; // from the flag: up to the place, else to the top of an answer
+    at = { column, row };
     paint();
   };
   const press = (digit) => {
     if (saved() || busy) return;
-    const name = ROWS[at.row];
-    if (digit < 1 || digit > (name === 'rank' ? marks.length : 5)) return;
-    const { column } = at;
-    if (at.row + 1 < ROWS.length) at = { column, row: at.row + 1 };
-    else if (column + 1 < marks.length) at = { column: column + 1, row: 0 };
+    const { column, row } = at.row < FLAG ? at : { column: at.column + 1, row: 0 };
+    const name = ROWS[row];
+    if (column >= marks.length || digit < 1 || digit > (name === 'rank' ? marks.length : 5)) return;
+    at = { column, row: row + 1 };
     set(column, name, digit);
   };
   const inCase = {
@@ -235,7 +243,8 @@
     c: () => { const note = document.querySelector(`[data-note="${at.column}"]`); note.focus(); },
     Enter: () => (saved() ? onward() : save()), u: undo, Backspace: () => { if (stop.n > 0) go(stop.n - 1); },
   };
-  const atEnd = { Enter: reveal, u: undo, Backspace: () => go(stop.total - 1) };
+  // Enter saved the last case, so it shows no names: that takes a key of its own
+  const atEnd = { r: () => id('me-rv-reveal').click(), u: undo, Backspace: () => go(stop.total - 1) };
   document.addEventListener('keydown', (event) => {
     const target = event.target;
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || !stop) return;

@@ -57,7 +57,8 @@ def flag_choices(lang: Lang) -> list[tuple[str, str]]:
 def _results(labels: Labels) -> Results:
     with gr.Row(elem_classes="me-follow"):
         pick = gr.Dropdown(
-            [], label=labels.say("rv_pick"), info=labels.say("rv_results_info"), scale=1, elem_id="me-rv-pick"
+            [], label=labels.say("rv_pick"), info=labels.say("rv_results_info"), scale=1, elem_id="me-rv-pick",
+            min_width=300,  # a line of its own on a phone
         )
         show = gr.Button(labels.say("rv_results"), scale=0, min_width=190, elem_id="me-rv-show")
         refresh = gr.Button(labels.say("rv_refresh"), scale=0, min_width=80, elem_id="me-rv-refresh")

@@ -99,7 +99,9 @@ class ReviewEvents:
     def refresh(self, lang: Lang, run: str | None, review: str | None) -> tuple[Any, Any, str, str]:
         """Runs and reviews as they are now; what was picked stays picked."""
         runs = self._runs(lang)
-        reviews = [(f"{item.spec.title} · {item.id}", item.id) for item in self.desk.services.reviewing.store.latest()]
+        found = self.desk.services.reviewing.store.latest()
+        # without the day of its id, so that a phone shows the name whole
+        reviews = [(f"{item.spec.title} · {item.id.partition('-')[2]}", item.id) for item in found]
         return _offered(runs, run), _offered(reviews, review), self._listed(lang), intro_html(lang, bool(runs))
 
     def _runs(self, lang: Lang) -> list[tuple[str, str]]:
@@ -113,7 +115,8 @@ class ReviewEvents:
     def _listed(self, lang: Lang) -> str:
         reviewing = self.desk.services.reviewing
         found = reviewing.store.latest(40)
-        return list_html([(item, reviewing.store.seats(item.id), reviewing.progress(item)) for item in found], lang)
+        rows = [(item, reviewing.store.seats(item.id), reviewing.progress(item)) for item in found]
+        return list_html(rows, lang, self.desk.services.settings.only_here)
 
     def relabel(self, lang: Lang) -> list[Any]:
         """The other language: what is redrawn, and what has to be asked for again."""
@@ -173,7 +176,7 @@ class ReviewEvents:
         found = services.store.get(review)
         if not services.store.ratings(review):
             return f'<p class="me-quiet">{escape(say("rv_nothing", lang))}</p>'
-        return results_html(services.summary(found, OWNER), lang)
+        return results_html(services.summary(found, OWNER), found.spec, lang)
 
     def export_dpo(self, review: str | None, allow: bool, lang: Lang) -> Any:
         """Preference pairs."""

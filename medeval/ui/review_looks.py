@@ -7,10 +7,11 @@ from medeval.metrics.score import all_metrics
 from medeval.review.agreement import Agreement, Correlation
 from medeval.review.disagreement import Disagreement
 from medeval.review.ranking import Ranked
-from medeval.review.records import DIMENSIONS, Review, Seat
+from medeval.review.records import DIMENSIONS, Review, ReviewItem, ReviewSpec, Seat
 from medeval.review.results import Progress, Summary, VariantMeans
 from medeval.review.slots import places_for
-from medeval.services.reviewing import Plan
+from medeval.services.reviewing import ONLY_HERE, Plan
+from medeval.ui.cards import hundred
 from medeval.ui.text import Lang, say
 from medeval.ui.words import half
 
@@ -51,11 +52,15 @@ def plan_html(plan: Plan, lang: Lang) -> str:
     return f'<div class="me-rv-plan">{"".join(parts)}</div>'
 
 
-def list_html(found: Sequence[tuple[Review, Sequence[Seat], Sequence[Progress]]], lang: Lang) -> str:
-    """Every review with its links and how far each reviewer is."""
+def list_html(
+    found: Sequence[tuple[Review, Sequence[Seat], Sequence[Progress]]], lang: Lang, only_here: bool = False
+) -> str:
+    """Every review with its links and how far each reviewer is; `only_here` says that no other machine opens them."""
     if not found:
         return f'<p class="me-quiet">{escape(say("rv_none", lang))}</p>'
     head = f"<h2>{escape(say('rv_list', lang))}</h2>"
+    if only_here:
+        head += f'<p class="me-quiet" id="me-rv-here-only">{escape(half(ONLY_HERE, lang))}</p>'
     return f'<div class="me-rv-list">{head}{"".join(_review(*item, lang) for item in found)}</div>'
 
 
@@ -86,7 +91,7 @@ def _seat(seat: Seat, state: Progress, lang: Lang) -> str:
     )
 
 
-def results_html(summary: Summary, lang: Lang) -> str:
+def results_html(summary: Summary, spec: ReviewSpec, lang: Lang) -> str:
     """The results of a review with names."""
     head = _p(say("rv_of_cases", lang, cases=summary.cases, ratings=summary.ratings))
     open_seats = [state.reviewer for state in summary.reviewers if not state.finished]
@@ -104,7 +109,7 @@ def results_html(summary: Summary, lang: Lang) -> str:
     if summary.rules:
         note = _p(say("rv_rules_note", lang))
         parts.append(_section("rv_rules_title", note + _rules(summary.rules, lang), lang))
-    parts.append(_section("rv_queue", _queue(summary.disagreements, lang), lang))
+    parts.append(_section("rv_queue", _queue(summary, spec, lang), lang))
     return f'<div class="me-rv-results">{"".join(parts)}</div>'
 
 
@@ -118,7 +123,7 @@ def _ranking(ranked: Sequence[Ranked], means: Sequence[VariantMeans], lang: Lang
         scales = [found.means[name] for found in (mine,) for name in DIMENSIONS]
         cells = [_ranged(item.elo, item.low, item.high, 0), f"{item.wins} / {item.ties} / {item.losses}"]
         cells += [_ranged(s.mean, s.low, s.high, 1) if s else "–" for s in scales]
-        rows.append((item.variant, [*cells, f"{mine.dangers}/{mine.judged}"]))
+        rows.append((escape(item.variant), [*cells, f"{mine.dangers}/{mine.judged}"]))
     return _table(head, rows)
 
 
@@ -144,7 +149,7 @@ def _agreements(found: Sequence[Agreement], scales: bool, lang: Lang) -> str:
         name = say(_SCALES[item.scale], lang) if scales else item.scale
         value = _ranged(item.alpha, item.low, item.high, 2)
         note = f" <small>{escape(half(item.note, lang))}</small>" if item.note else ""
-        rows.append((name, [value + note, f"{item.units} / {item.cases} / {item.raters}"]))
+        rows.append((escape(name), [value + note, f"{item.units} / {item.cases} / {item.raters}"]))
     return _table(head, rows)
 
 
@@ -160,7 +165,7 @@ def _rules(found: Sequence[Correlation], lang: Lang) -> str:
             continue
         name = say("rv_rules", lang) if metric.startswith("profile:") else labels.get(metric, metric)
         first = next(iter(mine.values()))
-        rows.append((name, [*(_rho(mine.get(key)) for key in against), f"{first.n} / {first.cases}"]))
+        rows.append((escape(name), [*(_rho(mine.get(key)) for key in against), f"{first.n} / {first.cases}"]))
     head = [say("rv_h_metric", lang), *(say(_SCALES[key], lang) for key in against), "n"]
     return _table(head, rows)
 
@@ -173,21 +178,31 @@ def _rho(item: Correlation | None) -> str:
     return text if sure else f'<span class="me-rv-grey">{text}</span>'
 
 
-def _queue(found: Sequence[Disagreement], lang: Lang) -> str:
+def _queue(summary: Summary, spec: ReviewSpec, lang: Lang) -> str:
+    found: Sequence[Disagreement] = summary.disagreements
     if not found:
         return _p(say("rv_queue_none", lang))
-    head = [say(key, lang) for key in ("rv_h_case", "rv_name", "rv_h_what", "rv_h_rules", "rv_h_people")]
+    head = [say(key, lang) for key in ("rv_case", "rv_name", "rv_h_what", "rv_h_rules", "rv_h_people")]
     rows = []
     for item in found[:_QUEUE_SHOWN]:
         scale = say(_SCALES[item.dimension], lang) if item.dimension else ""
         what = say(_KINDS[item.kind], lang, scale=scale)
-        shares = [_hundred(item.rules), _hundred(item.clinicians)]
-        rows.append((item.case_id, [escape(item.variant), escape(what), *shares]))
+        shares = [hundred(item.rules), hundred(item.clinicians)]
+        title = summary.titles[item.case_id][lang] or item.case_id
+        opened = _opened(title, spec.item(item.case_id), item.variant)
+        rows.append((opened, [escape(item.variant), escape(what), *shares]))
     return _table(head, rows)
 
 
-def _hundred(value: float | None) -> str:
-    return "–" if value is None else str(round(100 * value))
+def _opened(title: str, item: ReviewItem, variant: str) -> str:
+    """The title of a case; pressed it shows the question and what that variant answered."""
+    answer = item.cell(variant).answer
+    images = "".join(f'<img src="image/{escape(name, quote=True)}" alt="" loading="lazy">' for name in item.images)
+    return (
+        f'<details><summary title="{escape(item.case.id, quote=True)}">{escape(title)}</summary>'
+        f'<p class="me-quiet">{escape(item.case.prompt)}</p>{images}'
+        f'<div class="me-text">{escape("" if answer is None else answer.text.strip())}</div></details>'
+    )
 
 
 def _ranged(value: float | None, low: float | None, high: float | None, digits: int) -> str:
@@ -198,10 +213,10 @@ def _ranged(value: float | None, low: float | None, high: float | None, digits: 
 
 
 def _table(head: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> str:
-    """A table; row names and heads are escaped here, cells are HTML already."""
+    """A table; heads are escaped here, row names and cells are HTML already."""
     top = "".join(f"<th>{escape(text)}</th>" for text in head)
     body = "".join(
-        f'<tr><th scope="row">{escape(name)}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
+        f'<tr><th scope="row">{name}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
         for name, cells in rows
     )
     table = f'<table class="me-table"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'

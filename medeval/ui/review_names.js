@@ -21,11 +21,12 @@ window.meReviewNames = (stops, page) => {
       table.appendChild(line);
     };
     row(words.column, item.names.map((_, i) => slots[i]));
-    row(words.name, item.names.map((name, i) => (name === item.variants[i] ? name : `${name} · ${item.variants[i]}`)), 'th');
+    const names = item.names.map((name) => name[lang]);
+    row(words.name, names.map((name, i) => (name === item.variants[i] ? name : `${name} · ${item.variants[i]}`)), 'th');
     scales.forEach((scale) => row(words[scale], item.marks.map((mark) => String(mark[scale]))));
     row(words.rank, item.marks.map((mark) => String(mark.rank)));
     if (item.marks.some((mark) => mark.danger)) row(words.danger, item.marks.map((mark) => (mark.danger ? '⚠' : '')));
-    row(words.rules, item.rules.map((value) => (value === null ? '–' : String(Math.round(100 * value)))));
+    row(words.rules, item.rules); // rounded by the server, as on the other pages
     const wide = make('div', 'me-scroll');
     wide.appendChild(table);
     box.appendChild(wide);

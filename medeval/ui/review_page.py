@@ -14,6 +14,7 @@ _WORDS = (
     "rv_saving", "rv_unsaved", "rv_missing", "rv_locked", "rv_done_title", "rv_done_text", "rv_reveal", "rv_thought",
     "rv_reset", "rv_level", "rv_window", "rv_zoom", "rv_empty", "rv_revealed", "rv_column", "rv_name", "rv_rules",
     "rv_revealed_text", "rv_earlier_turns", "rv_user", "rv_assistant", "rv_image", "rv_offline", "rv_says",
+    "rv_case",
 )  # fmt: skip
 _SCRIPTS = ("review_image.js", "review_names.js", "review_parts.js", "review.js")
 _KEYS = ("rv_key_digits", "rv_key_arrows", "rv_key_danger", "rv_key_comment", "rv_key_enter", "rv_key_undo",
@@ -34,7 +35,7 @@ def _page(body: str, lang: Lang, script: str = "") -> str:
 def sitting_page(lang: Lang) -> str:
     """The shell of a sitting; the script asks for the rest."""
     words = {key.removeprefix("rv_"): say(key, lang) for key in _WORDS}
-    data = {"lang": lang, "words": words, "scales": list(DIMENSIONS), "slots": list(SLOTS)}
+    data = {"lang": lang, "words": words, "scales": list(DIMENSIONS), "slots": list(SLOTS[lang])}
     # "<" is written as an escape, so that no text can end the script element
     plain = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")
     keys = "".join(f"<span>{escape(say(key, lang))}</span>" for key in _KEYS)

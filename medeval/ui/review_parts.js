@@ -83,12 +83,12 @@ window.meReviewParts = (page) => {
 
   const question = (stop) => {
     const box = make('section', 'me-rv-question');
-    if (stop.title[lang]) box.appendChild(make('div', 'me-title', stop.title[lang]));
+    box.appendChild(make('div', 'me-title', `${words.case} ${stop.n + 1} / ${stop.total}`));
     if (stop.history.length) {
       const earlier = make('details', 'me-past');
       earlier.appendChild(make('summary', '', words.earlier_turns));
       stop.history.forEach((turn) => earlier.appendChild(
-        make('p', '', `${turn.role === 'user' ? words.user : words.assistant}：${turn.text}`)));
+        make('p', '', `${turn.role === 'user' ? words.user : words.assistant}${lang === 'zh' ? '：' : ': '}${turn.text}`)));
       box.appendChild(earlier);
     }
     box.appendChild(make('div', 'me-prompt', stop.prompt));

@@ -18,6 +18,7 @@ from medeval.errors import MedevalError, UsageError
 from medeval.review.records import marks_plain
 from medeval.services import Services
 from medeval.services.sittings import Revealed, Stop
+from medeval.ui.cards import hundred
 from medeval.ui.reading import Readings
 from medeval.ui.review_page import join_page, sitting_page
 from medeval.ui.text import Lang
@@ -161,8 +162,8 @@ def _account(request: Request) -> str:
 def _stop_plain(stop: Stop) -> dict[str, Any]:
     case = stop.case
     return {
-        "n": case.number, "total": case.total, "title": {"zh": case.title_zh, "en": case.title_en},
-        "prompt": case.prompt, "history": [turn.model_dump() for turn in case.history],
+        "n": case.number, "total": case.total, "prompt": case.prompt,
+        "history": [turn.model_dump() for turn in case.history],
         "images": [f"../image/{name}" for name in case.images],
         "answers": [{"text": answer.text, "thought": answer.thought} for answer in case.answers],
         "rated": list(stop.rated), "marks": None if stop.marks is None else marks_plain(stop.marks),
@@ -174,5 +175,6 @@ def _stop_plain(stop: Stop) -> dict[str, Any]:
 def _revealed_plain(item: Revealed) -> dict[str, Any]:
     return {
         "n": item.number, "title": {"zh": item.title_zh, "en": item.title_en}, "variants": list(item.variants),
-        "names": list(item.names), "rules": list(item.rules), "marks": marks_plain(item.marks),
+        "names": [{"zh": name.text("zh"), "en": name.text("en")} for name in item.names],
+        "rules": [hundred(value) for value in item.rules], "marks": marks_plain(item.marks),
     }  # fmt: skip

@@ -232,10 +232,7 @@ def _blocked(settings: Settings) -> list[str]:
 
 
 def _announce(settings: Settings) -> None:
-    scheme = "https" if settings.tls_cert else "http"
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
-    url = f"{scheme}://{host}:{settings.port}"
-    print(f"medeval  {url}", file=sys.stderr)
+    print(f"medeval  {settings.address}", file=sys.stderr)
     if settings.is_demo:
         print("演示模型：展示流程的小模型，不代表真实医学能力 / demo model: small, shows the workflow", file=sys.stderr)
     if settings.host not in LOCAL and not settings.tls_cert:

@@ -77,7 +77,30 @@ def test_a_review_nobody_has_judged_has_no_summary(run_id: str) -> None:
     done = medeval("summary", review_id)
     assert done.exit_code == 2 and "nothing has been judged" in done.stderr
     made = json.loads(medeval("create", run_id, "--json").stdout)
-    assert made["links"][0].startswith("review/join/") and made["cases"] == 3
+    assert made["links"][0].startswith("http://127.0.0.1:7860/review/join/") and made["cases"] == 3
+
+
+LINKS = [
+    ({}, "http://127.0.0.1:7860/review/", True),
+    ({"MEDEVAL_HOST": "localhost", "MEDEVAL_PORT": "7899"}, "http://localhost:7899/review/", True),
+    ({"MEDEVAL_HOST": "::1"}, "http://[::1]:7860/review/", True),
+    ({"MEDEVAL_HOST": "192.168.1.7"}, "http://192.168.1.7:7860/review/", False),
+    ({"MEDEVAL_HOST": "0.0.0.0", "MEDEVAL_HOSTS": "ward-3, ward-3.lan", "MEDEVAL_TLS_CERT": "c.pem"},
+     "https://ward-3:7860/review/", False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("places", "begins", "only_here"), LINKS)
+def test_links_are_whole_addresses_and_say_who_can_open_them(
+    run_id: str, monkeypatch: pytest.MonkeyPatch, places: dict[str, str], begins: str, only_here: bool
+) -> None:
+    for name, value in places.items():
+        monkeypatch.setenv(name, value)
+    first, second, *rest = medeval("create", run_id, "--reviewers", "王,李").stderr.splitlines()
+    assert first.startswith(begins) and second.startswith(begins)
+    assert {first[-3:], second[-3:]} == {"  王", "  李"}
+    assert bool(rest) is only_here
+    assert all(word in line for line in rest for word in ("这台机器", "this machine only", "MEDEVAL_HOSTS"))
 
 
 def test_a_folder_of_images_is_a_run(home: Path, tmp_path: Path, run_id: str) -> None:

@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 from review_samples import VARIANTS, finished_run, mark, open_services
 
+from medeval.adapters.variant import Adapter, Variant
+from medeval.cases.schema import Title
 from medeval.errors import StoreError, UsageError
-from medeval.review.records import Review, marks_plain
+from medeval.review.records import Review, marks_from, marks_plain, spec_from, spec_plain
 from medeval.services import Services
 from medeval.services.reviewing import Asked
+from medeval.settings import Settings
 
 
 @pytest.fixture
@@ -152,6 +155,34 @@ def test_an_open_review_finds_the_same_seat_under_the_same_name(services: Servic
             sittings.join(token, "王")
     with pytest.raises(UsageError, match="link"):
         sittings.seat("nope")
+
+
+def test_names_are_kept_in_both_languages(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_id, where = finished_run(services), services.settings
+    titled = Adapter(VARIANTS[1], where.adapters, {"zh": "V3 精准且温暖", "en": "V3 precise and warm"})
+    known = {VARIANTS[1]: Variant(VARIANTS[1], (titled,)), "base": Variant("base")}
+    monkeypatch.setattr(Services, "variants", lambda self: known)
+    other = Services(Settings(home=where.home, cases=where.cases, adapters=where.adapters, engine="torch"))
+    review = other.reviewing.create(other.reviewing.plan(Asked(run_id, reviewers=("王",))))
+    (seat,) = other.reviewing.store.seats(review.id)
+    judge_all(other, seat.token)
+    other.reviewing.sittings.finish(seat.token)
+    stop = other.reviewing.sittings.revealed(seat.token)[0]
+    names = dict(zip(stop.variants, stop.names, strict=True))
+    assert names[VARIANTS[1]] == Title(zh="V3 精准且温暖", en="V3 precise and warm")
+    assert names[VARIANTS[0]].text("en") == VARIANTS[0]  # removed since the run
+    other.close()
+    # a review of an earlier release has one text for both
+    old = spec_from({**spec_plain(review.spec), "titles": {VARIANTS[1]: "V3 精准且温暖"}})
+    assert old.titles[VARIANTS[1]].text("en") == old.titles[VARIANTS[1]].text("zh") == "V3 精准且温暖"
+
+
+@pytest.mark.parametrize(("lang", "said"), [("zh", "丙 safety 还没有评"), ("en", ": C safety")])
+def test_a_missing_mark_names_its_column_in_both_languages(lang: str, said: str) -> None:
+    wrong = [marks()[0], marks()[1], {**marks()[2], "safety": 9}, marks()[3]]
+    with pytest.raises(UsageError) as refused:
+        marks_from(wrong, 4)
+    assert said in str(refused.value).split(" / ")[0 if lang == "zh" else 1]
 
 
 def test_self_naming_answers_stop_the_making(home: Path, tmp_path: Path) -> None:

@@ -1,99 +1,23 @@
 """Blind review in a real browser: two reviewers, keyboard only, over recorded answers; no model is loaded."""
 
+import re
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
-from browsing import needs_browser, running_app
-from review_samples import VARIANTS, finished_run, open_services
-
-from medeval.services.reviewing import Asked
-
-WAIT = 60_000
-CASES = 8
+from browsing import needs_browser
+from review_people import CASES, WAIT, Reviewer, Site, open_site
+from review_samples import VARIANTS, open_services
 
 pytestmark = needs_browser
 
 
-class Site:
-    """The running app with reviews made before it started."""
-
-    def __init__(self, url: str, folder: Path, review: str, tokens: list[str], join: str) -> None:
-        self.url, self.folder, self.review, self.tokens, self.join = url, folder, review, tokens, join
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    folder = tmp_path_factory.mktemp("review")
-    services = open_services(folder / "home", folder, CASES)
-    reviewing, run_id = services.reviewing, finished_run(services)
-    review = reviewing.create(reviewing.plan(Asked(run_id, reviewers=("王医生", "李医生", "a", "b", "c"))))
-    seats = {seat.reviewer: seat.token for seat in reviewing.store.seats(review.id)}
-    join = reviewing.create(reviewing.plan(Asked(run_id))).join
-    services.close()
-    tokens = [seats[name] for name in ("王医生", "李医生", "a", "b", "c")]
-    with running_app(folder, str(Path(__file__).with_name("review_app.py")), str(folder), "PORT") as address:
-        yield Site(address, folder, review.id, tokens, join)
-
-
-class Reviewer:
-    """One browser of its own; keeps everything that goes over the wire until the names are asked for."""
-
-    def __init__(self, browser: Any, site: Site, token: str) -> None:
-        self.context = browser.new_context(viewport={"width": 1280, "height": 900})
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(WAIT)
-        self.wire: list[str] = []
-        self.faults: list[str] = []
-        self.foreign: list[str] = []
-        self.page.on("request", self._asked)
-        self.page.on("response", self._answered)
-        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
-        self.url = site.url
-        self.page.goto(f"{site.url}review/{token}")
-        self.page.wait_for_selector(".me-rv-card, .me-rv-last, .me-rv-names")
-
-    def _asked(self, request: Any) -> None:
-        self.wire.append(f"{request.url} {request.headers} {request.post_data or ''}")
-        if not request.url.startswith((self.url, "data:", "blob:")):
-            self.foreign.append(request.url)
-
-    def _answered(self, response: Any) -> None:
-        body = "" if response.request.resource_type == "image" else self._body(response)
-        self.wire.append(f"{response.url} {response.headers} {body}")
-
-    @staticmethod
-    def _body(response: Any) -> str:
-        try:
-            return str(response.text())
-        except Exception as error:  # a page that is left takes its bodies with it
-            return f"({type(error).__name__})"
-
-    @property
-    def count(self) -> str:
-        return str(self.page.locator("#me-rv-count").inner_text())
-
-    def fill(self, base: int = 0) -> None:
-        """Marks and places every column by digits alone."""
-        for column in range(4):
-            for digit in (4, 5, 3, 2, column + 1 + base if column + 1 + base <= 4 else 4):
-                self.page.keyboard.press(str(digit))
-
-    def enter(self) -> None:
-        """Saves with Enter and waits for the next stop or the end."""
-        before = self.count
-        self.page.keyboard.press("Enter")
-        self.page.wait_for_function(
-            "before => document.querySelector('.me-rv-last') ||"
-            " document.querySelector('#me-rv-count').textContent !== before",
-            arg=before,
-        )
-
-    def checked(self) -> int:
-        return int(self.page.locator('.me-rv-levels [aria-checked="true"]').count())
+    with open_site(tmp_path_factory.mktemp("review")) as opened:
+        yield opened
 
 
 def test_two_reviewers_blind_by_keyboard_with_reload_and_undo(browser: Any, site: Site) -> None:
@@ -132,8 +56,7 @@ def test_two_reviewers_blind_by_keyboard_with_reload_and_undo(browser: Any, site
         assert not any(word in text for text in person.wire for word in numbers)
         shown = person.page.content()
         assert not any(name in shown for name in VARIANTS)
-        person.page.keyboard.press("Enter")
-        person.page.wait_for_selector(".me-rv-names")
+        person.reveal()
         assert all(name in person.page.locator(".me-rv-names").inner_text() for name in VARIANTS)
         assert person.faults == [] and person.foreign == []
         person.context.close()
@@ -248,9 +171,22 @@ def test_the_owner_makes_a_review_and_sees_results(browser: Any, site: Site) -> 
     page.wait_for_function(f"document.querySelectorAll('[data-review]').length === {before + 1}")
     assert "甲医生" in page.locator("#me-rv-list").inner_text()
     page.locator("#me-rv-pick input").click()
-    page.get_by_role("option", name=site.review).click()
+    page.get_by_role("option", name=site.review.partition("-")[2]).click()
     page.locator("#me-rv-show").click()
     page.wait_for_selector("#me-rv-results .me-table")
     assert all(name in page.locator("#me-rv-results").inner_text() for name in VARIANTS)
+    assert "这台机器" in page.locator("#me-rv-here-only").inner_text()
+    queued = page.locator("#me-rv-results summary")
+    assert queued.count() and all(re.fullmatch(r"第\d题", title) for title in queued.all_inner_texts())
+    queued.first.click()
+    opened = page.locator("#me-rv-results details[open]").inner_text()
+    assert "需要担心吗" in opened and "mmHg 偏高" in opened
+    # on a phone the picker shows the whole name, also of the standard suite, clear of its arrow
+    page.set_viewport_size({"width": 390, "height": 844})
+    fits = "input => input.scrollWidth <= input.clientWidth && parseFloat(getComputedStyle(input).paddingRight) >= 20"
+    picker = page.locator("#me-rv-pick input")
+    assert re.fullmatch(r"clinic · \d{4}-\d\d-\d\d · \d{4}-\w{4}", picker.input_value())
+    picker.evaluate("input => { input.value = input.value.replace('clinic', 'standard'); }")
+    assert picker.evaluate(fits)
     assert faults == []
     context.close()

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,19 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from review_samples import VARIANTS, finished_run, mark, open_services
 
+from medeval.cases.schema import Title
 from medeval.review.records import marks_plain
 from medeval.services import Services
 from medeval.services.reviewing import Asked
+from medeval.services.sittings import Revealed
+from medeval.ui.cards import hundred
 from medeval.ui.guard import Guard
-from medeval.ui.review_routes import MAX_BODY, add_review_routes
+from medeval.ui.review_looks import results_html
+from medeval.ui.review_page import sitting_page
+from medeval.ui.review_routes import MAX_BODY, _revealed_plain, add_review_routes
+from medeval.ui.text import Lang
 
+TITLES = ("第1题", "第2题", "第3题", "Question 1", "Question 2", "Question 3")
 MARKS = marks_plain([mark(4, column + 1) for column in range(4)])
 
 
@@ -53,14 +61,33 @@ def test_a_whole_sitting_says_no_name_before_its_end(services: Services, client:
         rated = client.post(f"/review/{token}/rate", json={"n": number, "marks": MARKS})
         seen += [draft.text, rated.text, client.get(f"/review/{token}/revealed").text]
         assert (draft.status_code, rated.status_code) == (200, 200)
-    assert not any(name in text for text in seen for name in (*VARIANTS, "q0", "q1", "q2", "finish_reason"))
-    assert set(stop.json()) == {"n", "total", "title", "prompt", "history", "images", "answers", "rated", "marks",
+    assert not any(name in text for text in seen for name in (*VARIANTS, "q0", "q1", "q2", "finish_reason", *TITLES))
+    assert set(stop.json()) == {"n", "total", "prompt", "history", "images", "answers", "rated", "marks",
                                 "draft", "finished", "complete", "says"}  # fmt: skip
     assert client.post(f"/review/{token}/finish", json={}).json() == {"ok": True}
     names = client.get(f"/review/{token}/revealed").json()["stops"]
     assert {name for stop in names for name in stop["variants"]} == set(VARIANTS)
+    assert {title for stop in names for title in stop["title"].values()} == set(TITLES)
     late = client.post(f"/review/{token}/rate", json={"n": 0, "marks": MARKS})
     assert late.status_code == 400 and "revealed" in late.json()["error"]
+
+
+# the rules' total, and how Compare and Evaluate round it: a half goes to the even number
+TOTALS = [(0.125, "12"), (0.825, "82"), (0.135, "14"), (1.0, "100"), (0.0, "0"), (None, "–")]
+
+
+@pytest.mark.parametrize(("total", "shown"), TOTALS)
+def test_the_total_beside_the_names_is_that_of_the_other_pages(total: float | None, shown: str) -> None:
+    title = Title(zh="V3 精准且温暖", en="V3 precise and warm")
+    found = _revealed_plain(Revealed(0, "胸片", "Chest", ("v3",), (title,), (total,), (mark(4, 1),)))
+    assert found["rules"] == [shown] == [hundred(total)]
+    assert found["names"] == [{"zh": title.zh, "en": title.en}]
+
+
+@pytest.mark.parametrize(("lang", "slots"), [("zh", "甲乙丙丁戊"), ("en", "ABCDE")])
+def test_columns_have_the_letters_of_the_language(lang: Lang, slots: str) -> None:
+    data = sitting_page(lang).partition('id="me-rv-data">')[2].partition("</script>")[0]
+    assert json.loads(data)["slots"] == list(slots)
 
 
 def test_what_a_lab_report_says_stands_beside_it(services: Services, client: TestClient) -> None:
@@ -139,4 +166,22 @@ def test_answers_are_data_and_never_markup(home: Path, tmp_path: Path) -> None:
     assert hostile not in client.get(f"/review/{token}").text
     stop = client.get(f"/review/{token}/stop")
     assert stop.headers["content-type"] == "application/json" and hostile in stop.json()["answers"][0]["text"]
+    services.close()
+
+
+def test_results_open_on_the_answers_and_are_never_markup(home: Path, tmp_path: Path) -> None:
+    hostile = "<i>fired</i>"
+    services = open_services(home, tmp_path, 2, says=lambda i, place: f"{hostile}{i}{place}")
+    reviewing = services.reviewing
+    review = reviewing.create(reviewing.plan(Asked(finished_run(services), reviewers=(hostile,), repeated=1)))
+    (seat,) = reviewing.store.seats(review.id)
+    for number in range(3):
+        flagged = marks_plain([mark(1, column + 1, danger=True) for column in range(4)])
+        reviewing.sittings.rate(seat.token, number, flagged)
+    summary = replace(reviewing.summary(review, "owner"), titles=dict.fromkeys(("q0", "q1"), {"zh": hostile, "en": ""}))
+    for lang, title in (("zh", "&lt;i&gt;fired&lt;/i&gt;</summary>"), ("en", ">q0</summary>")):
+        # where a case has no title its id stands
+        shown = results_html(summary, review.spec, lang)
+        assert hostile not in shown and title in shown
+        assert shown.count("<details>") == len(summary.disagreements) and "&lt;i&gt;fired&lt;/i&gt;03" in shown
     services.close()
