@@ -186,7 +186,7 @@ def marks_from(plain: object, columns: int) -> tuple[Mark, ...]:
         column = SLOTS[int(where[0])] if where and isinstance(where[0], int) and where[0] < MOST else ""
         name = str(where[-1]) if len(where) > 1 else ""
         raise UsageError(
-            f"{column} {name} 还没有评，或不在 1–5 之内 / a mark is missing or outside 1 to 5: {name}"
+            f"{column} {name} 还没有评，或不在 1–5 之内 / {column} {name}: the mark is missing or outside 1 to 5"
         ) from None
     if len(marks) != columns:
         raise UsageError(f"应有 {columns} 列评分 / one mark per column is needed, {columns} in all")
