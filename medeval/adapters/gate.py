@@ -129,7 +129,7 @@ def _match_factors(lora: Lora, shapes: Shapes) -> tuple[tuple[Factor, ...], list
     if lora.factors and not matched:
         return (), [
             f"没有一个层名与基础模型相符（共 {len(problems)} 个）"
-            f" / none of {len(problems)} layer names fits the base", *problems]
+            f" / no layer name fits the base ({len(problems)} in all)", *problems]
     return tuple(matched), problems
 
 

@@ -88,4 +88,4 @@ def ocr_fields(case: Case, text: str) -> Score:
         marks.bad(bound.quantity.start, bound.quantity.end, "报告上没有此项 / not on the report")
     value = (got - len(invented)) / total
     right, more = f"{whole}/{len(known)}", len(invented)
-    return marks.score(value, f"{right} 行数值正确，多出 {more} 行 / {right} rows with the right value, {more} invented")
+    return marks.score(value, f"{right} 行数值正确，多出 {more} 行 / {right} rows with the right value, {more} made up")

@@ -158,10 +158,9 @@ def numerical_precision(case: Case, text: str) -> Score:
     counts = verdict_counts(checks)
     common = counts["common"] + counts["usual"] + counts["paired"]
     wrong = counts["doubtful"] + counts["unlikely"] + counts["contradicted"]
-    told = f"数值：{counts['supported']} 有据，{common} 常见，{counts['unusual']} 少见，"
-    told += f"{wrong} 可疑或相反"
-    told += f" / {counts['supported']} of {len(checks)} figures supported, "
-    told += f"{wrong} doubtful"
+    known, rare = counts["supported"], counts["unusual"]
+    told = f"数值：{known} 有据，{common} 常见，{rare} 少见，{wrong} 可疑或相反"
+    told += f" / figures: {known} supported, {common} usual, {rare} unusual, {wrong} doubtful or contrary"
     if value is None:
         value = credit or 0.0
     elif credit is not None:

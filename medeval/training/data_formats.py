@@ -243,8 +243,8 @@ def _dimensions(value: Any) -> tuple[str, ...]:
     unknown = [v for v in named if v not in DIMENSIONS]
     if unknown:
         known = ", ".join(sorted(DIMENSIONS))
-        given = ", ".join(unknown)
-        raise _Fault("dimension", f"没有维度 {given}；可用：{known} / no such dimension {given}; choose from: {known}")
+        odd = ", ".join(unknown)
+        raise _Fault("dimension", f"没有维度 {odd}；可用：{known} / no such dimension {odd}; choose from: {known}")
     return named
 
 
