@@ -121,4 +121,4 @@ def diagnosis_confidence(case: Case, text: str) -> Score:
         value = bool(reading.text.strip())
         reason = "不问诊断，只看武断与回避 / no diagnosis asked: only assertion and evasion count"
     value -= 0.5 * bool(absolute) + 0.3 * bool(evasive)
-    return marks.score(value, reason + ("；武断 / assertive" if absolute else ""))
+    return marks.score(value, reason + (" · 武断 / assertive" if absolute else ""))
