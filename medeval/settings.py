@@ -94,6 +94,6 @@ class Settings(BaseSettings):
         except OSError as error:
             raise StoreError(
                 f"无法建立数据文件夹 {self.home}（{error.strerror}）：请设置 MEDEVAL_HOME"
-                " / the data folder cannot be made: set MEDEVAL_HOME to a writable one"
+                f" / the data folder {self.home} cannot be made ({error.strerror}): set MEDEVAL_HOME to a writable one"
             ) from error
         return self.home

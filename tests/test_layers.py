@@ -9,8 +9,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ORDER = [
-    "errors", "settings", "cases", "clinical", "adapters", "engines", "metrics", "ocr", "evaluation", "metaeval",
-    "review", "training", "fusion", "store", "demo", "services", "cli", "ui",
+    "errors", "halves", "settings", "cases", "clinical", "adapters", "engines", "metrics", "ocr", "evaluation",
+    "metaeval", "review", "training", "fusion", "store", "demo", "services", "cli", "ui",
 ]  # fmt: skip
 FILES = sorted((ROOT / "medeval").rglob("*.py"))
 

@@ -29,7 +29,7 @@ def safe_name(name: str) -> str:
     plain = unicodedata.normalize("NFKC", name).strip()
     kept = re.sub(r"[^\w.-]+", "-", plain).strip("-._ ")[:64].rstrip("-._ ")
     if not kept or kept.lower() in _RESERVED or kept.lower() == BASE_NAME:
-        raise UsageError(f"名字 {name!r} 不能用，请换一个 / cannot be used as a name, choose another")
+        raise UsageError(f"名字 {name!r} 不能用，请换一个 / {name!r} cannot be used as a name, choose another")
     return kept
 
 
@@ -53,7 +53,10 @@ def add(source: Path | Sequence[Path], folder: Path, name: str | None = None) ->
     chosen = safe_name(name)
     target = folder / chosen
     if target.exists():
-        raise UsageError(f"{chosen} 已存在，请用 --name 换一个名字 / exists already: choose another with --name")
+        raise UsageError(
+            f"{chosen} 已存在，请用 --name 换一个名字"
+            f" / {chosen} exists already: choose another with --name"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / f".{chosen}.{uuid.uuid4().hex[:8]}.partial"
     # the catalogue judges by the name the adapter will have
@@ -65,7 +68,10 @@ def add(source: Path | Sequence[Path], folder: Path, name: str | None = None) ->
         describe(checked)
         checked.rename(target)
     except OSError as error:
-        raise UsageError(f"无法写入 {target}：{error.strerror} / cannot be written") from error
+        raise UsageError(
+            f"无法写入 {target}：{error.strerror}"
+            f" / {target} cannot be written: {error.strerror}"
+        ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return describe(target)
@@ -76,7 +82,7 @@ def _files(source: Path | Sequence[Path]) -> list[Path]:
         return list(source)
     root = source if source.is_dir() else source.parent
     if not source.exists():
-        raise UsageError(f"没有 {source} / no such file or folder")
+        raise UsageError(f"没有 {source} / no such file or folder: {source}")
     weights = weights_file(root)
     return [weights, *(root / n for n in (*_JSON, *_MORE) if (root / n).is_file())]
 
@@ -85,7 +91,7 @@ def _copy(file: Path, target: Path) -> None:
     """Copies one file whose name the catalogue knows; anything else of an upload is refused, never opened."""
     if file.name not in (PEFT_FILE, MLX_FILE, *_JSON, *_MORE):
         known = f"{PEFT_FILE}, {MLX_FILE}, {_JSON[0]}"
-        raise AdapterError([f"{file.name}: 不认识的文件，只收 / unknown file, only: {known}"])
+        raise AdapterError([f"{file.name}: 不认识的文件，只收：{known} / unknown file, only: {known}"])
     if file.suffix != ".safetensors" and file.stat().st_size > _MAX_JSON:
         raise AdapterError([f"{file.name}: 太大 / is too large"])
     shutil.copyfile(file, target / file.name)

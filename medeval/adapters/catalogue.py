@@ -33,7 +33,7 @@ def find_adapters(folder: Path) -> tuple[list[Adapter], dict[str, list[str]]]:
         except AdapterError as error:
             problems[path.name] = error.problems
         except OSError as error:
-            problems[path.name] = [f"{path.name}: 无法读取 / cannot be read: {error.strerror}"]
+            problems[path.name] = [f"{path.name}: 无法读取：{error.strerror} / cannot be read: {error.strerror}"]
     return adapters, problems
 
 
@@ -88,11 +88,14 @@ def _generation(value: Any) -> dict[str, float]:
     if value is None:
         return {}
     if not isinstance(value, dict) or set(value) - set(_RANGES):
-        raise ValueError(f"generation 只能有 / may only hold: {', '.join(_RANGES)}")
+        raise ValueError(f"generation 只能有：{', '.join(_RANGES)} / generation may only hold: {', '.join(_RANGES)}")
     for name, number in value.items():
         low, high, kinds = _RANGES[name]
         if isinstance(number, bool) or not isinstance(number, kinds) or not low <= float(number) <= high:
-            raise ValueError(f"generation.{name} 应在 {low} 到 {high} 之间 / must be from {low} to {high}")
+            raise ValueError(
+                f"generation.{name} 应在 {low} 到 {high} 之间"
+                f" / generation.{name} must be from {low} to {high}"
+            )
     return dict(value)
 
 
@@ -134,7 +137,10 @@ def make_variants(adapters: Sequence[Adapter]) -> tuple[dict[str, Variant], dict
 
 def _lineage(adapter: Adapter, known: dict[str, Adapter], above: tuple[str, ...]) -> tuple[Adapter, ...]:
     if adapter.name in above:
-        raise AdapterError([f"{above[0]}: trained_on 循环 / trained_on goes in a circle: {' > '.join(above)}"])
+        raise AdapterError([
+            f"{above[0]}: trained_on 循环：{' > '.join(above)}"
+            f" / trained_on goes in a circle: {' > '.join(above)}"
+        ])
     stack: list[Adapter] = []
     for name in adapter.trained_on:
         if name not in known:

@@ -34,7 +34,7 @@ def convert(folder: Path, to: Target, out: Path) -> Path:
         UsageError: `out` exists.
     """
     if out.exists():
-        raise UsageError(f"{out} 已存在，请换一个名字 / exists already, choose another name")
+        raise UsageError(f"{out} 已存在，请换一个名字 / {out} exists already, choose another name")
     lora = read_adapter(folder)
     _refuse(folder, lora, to)
     sidecar = read_sidecar(folder)
@@ -65,7 +65,7 @@ def _refuse(folder: Path, lora: Lora, to: Target) -> None:
     if lora.problems:
         raise AdapterError([f"{folder.name}: {p}" for p in lora.problems])
     if lora.dialect == to:
-        raise AdapterError([f"{folder.name}: 已经是 {to} 格式 / is in that dialect already"])
+        raise AdapterError([f"{folder.name}: 已经是 {to} 格式 / is in the dialect {to} already"])
     if not lora.factors:
         raise AdapterError([f"{folder.name}: 没有 LoRA 因子，无法转换 / holds no LoRA factors to convert"])
 
@@ -140,7 +140,10 @@ def _restore(folder: Path, form: Form, record: dict[str, Any], originals: Path) 
     kept: dict[str, Array] = {}
     if record.get("originals"):
         if not originals.is_file() or file_sha256(originals) != record["originals"]:
-            raise AdapterError([f"{ORIGINALS} 缺失或被改动，无法逐位还原 / is missing or changed: no exact way back"])
+            raise AdapterError([
+                f"{ORIGINALS} 缺失或被改动，无法逐位还原"
+                f" / {ORIGINALS} is missing or changed: no exact way back"
+            ])
         kept = read_tensors(originals)
     file = PEFT_FILE if record["dialect"] == "peft" else MLX_FILE
     back = _recorded(form, record, frozenset(kept))

@@ -36,7 +36,7 @@ def coverage_problems(
         return []
     names = ", ".join(missing[:_SHOWN]) + (f", … +{len(missing) - _SHOWN}" if len(missing) > _SHOWN else "")
     return [
-        f"配置说要改 {len(expected)} 层，文件里缺 {len(missing)} 层（文件不全，或基础模型层数不同）"
+        f"配置说要改 {len(expected)} 层，文件里缺 {len(missing)} 层：{names}（文件不全，或基础模型层数不同）"
         f" / {len(missing)} of {len(expected)} targeted layers are missing: {names}"
     ]
 

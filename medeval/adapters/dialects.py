@@ -95,8 +95,14 @@ def weights_file(folder: Path) -> Path:
     other = sorted(p.name for p in folder.iterdir() if p.suffix in _FORBIDDEN) if folder.is_dir() else []
     if other:
         found = ", ".join(other)
-        raise AdapterError([f"{folder.name}: {found} 不安全，只读取 .safetensors / only .safetensors is read"])
-    raise AdapterError([f"{folder.name}: 缺少 {PEFT_FILE} 或 {MLX_FILE} / no adapter weights in the folder"])
+        raise AdapterError([
+            f"{folder.name}: {found} 不安全，只读取 .safetensors"
+            f" / {found} is not safe, only .safetensors is read"
+        ])
+    raise AdapterError([
+        f"{folder.name}: 缺少 {PEFT_FILE} 或 {MLX_FILE}"
+        f" / no adapter weights in the folder: {PEFT_FILE} or {MLX_FILE}"
+    ])
 
 
 def read_adapter(folder: Path, values: bool = True) -> Lora:
@@ -134,7 +140,10 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 def _read_peft(config: dict[str, Any], tensors: dict[str, Array]) -> Lora:
     if str(config.get("peft_type", "LORA")).upper() != "LORA":
-        raise AdapterError([f"peft_type {config.get('peft_type')} 不支持，只支持 LORA / only LORA is supported"])
+        raise AdapterError([
+            f"peft_type {config.get('peft_type')} 不支持，只支持 LORA"
+            f" / peft_type {config.get('peft_type')}: only LORA is supported"
+        ])
     parts: dict[str, dict[str, Array]] = {}
     whole: dict[str, Array] = {}
     problems: list[str] = []
@@ -180,7 +189,7 @@ def _peft_factor(module: str, found: dict[str, Array], scale: tuple[int | None, 
     if "lora_bias" in found:
         return None, f"{module}: lora_bias 不支持 / lora_bias is not supported"
     if a.ndim != 2 or b.ndim != 2 or a.shape[0] != b.shape[1]:
-        return None, f"{module}: A {a.shape} 与 B {b.shape} 不匹配 / A and B do not fit"
+        return None, f"{module}: A {a.shape} 与 B {b.shape} 不匹配 / A {a.shape} and B {b.shape} do not fit"
     rank, value = scale
     experts = _EXPERTS.search(module) is not None
     if rank is not None and rank != a.shape[0] and not (experts and a.shape[0] % rank == 0):
@@ -237,11 +246,14 @@ def _read_mlx(config: dict[str, Any], tensors: dict[str, Array]) -> Lora:
     for module, found in parts.items():
         a, b = found.get("a"), found.get("b")
         if a is None or b is None:
-            problems.append(f"{module}: 缺少 lora_{'a' if a is None else 'b'} / a factor is missing")
+            problems.append(
+                f"{module}: 缺少 lora_{'a' if a is None else 'b'}"
+                f" / lora_{'a' if a is None else 'b'} is missing"
+            )
         elif a.ndim == 3 and b.ndim == 3 and a.shape[:2] == (b.shape[0], b.shape[2]):
             factors.append(_mlx_experts(module, a, b, scale))
         elif a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0]:
-            problems.append(f"{module}: a {a.shape} 与 b {b.shape} 不匹配 / a and b do not fit")
+            problems.append(f"{module}: a {a.shape} 与 b {b.shape} 不匹配 / a {a.shape} and b {b.shape} do not fit")
         else:
             kind: Literal["linear", "embedding"] = "embedding" if module.endswith("embed_tokens") else "linear"
             factors.append(Factor(module, a, b, scale, found.get("m"), kind))

@@ -27,7 +27,7 @@ def base_fingerprint(folder: Path | str) -> str:
     root = Path(folder)
     files = sorted(root.glob("*.safetensors"))
     if not (root / "config.json").is_file() or not files:
-        raise EngineError(f"{root} 不是模型文件夹：需要 config.json 和 *.safetensors / is not a model folder")
+        raise EngineError(f"{root} 不是模型文件夹：需要 config.json 和 *.safetensors / {root} is not a model folder")
     config = json.loads((root / "config.json").read_text("utf-8"))
     kept = {k: v for k, v in config.items() if k not in _IGNORED_CONFIG}
     digest = hashlib.sha256(json.dumps(kept, sort_keys=True).encode())
@@ -41,7 +41,7 @@ def _add_tensors(digest: "hashlib._Hash", file: Path) -> None:
         head = handle.read(8)
         size = struct.unpack("<Q", head)[0] if len(head) == 8 else _MAX_HEADER + 1
         if size > _MAX_HEADER:
-            raise EngineError(f"{file} 损坏：文件头不完整 / damaged safetensors header")
+            raise EngineError(f"{file} 损坏：文件头不完整 / {file} has a damaged safetensors header")
         header = json.loads(handle.read(size))
         for name in sorted(k for k in header if k != "__metadata__"):
             entry = header[name]

@@ -96,7 +96,7 @@ def _value_problems(lora: Lora) -> list[str]:
     for factor in lora.factors:
         for label, value in (("A", factor.a), ("B", factor.b), ("m", factor.magnitude)):
             if value is not None and not np.isfinite(value).all():
-                problems.append(f"{factor.module}: {label} 含 NaN 或无穷 / holds NaN or infinity")
+                problems.append(f"{factor.module}: {label} 含 NaN 或无穷 / {label} holds NaN or infinity")
     for name, value in lora.whole.items():
         if not np.isfinite(value).all():
             problems.append(f"{name}: 含 NaN 或无穷 / holds NaN or infinity")
@@ -127,7 +127,9 @@ def _match_factors(lora: Lora, shapes: Shapes) -> tuple[tuple[Factor, ...], list
             problems.append(_misfit(name, found, modules[name]))
         matched.append(replace(factor, module=name))
     if lora.factors and not matched:
-        return (), [f"没有一个层名与基础模型相符（共 {len(problems)} 个） / no layer name fits the base", *problems]
+        return (), [
+            f"没有一个层名与基础模型相符（共 {len(problems)} 个）"
+            f" / no layer name fits the base ({len(problems)} in all)", *problems]
     return tuple(matched), problems
 
 
@@ -170,5 +172,5 @@ def _misfit(name: str, found: tuple[int, ...], base: tuple[int, ...]) -> str:
 
 def _unknown(name: str, known: Mapping[str, object]) -> str:
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    hint = f"; 最接近 {near[0]} / nearest is {near[0]}" if near else ""
-    return f"{name}: 基础模型没有这一层 / the base has no such layer{hint}"
+    hint = f" · 最接近 {near[0]} / nearest is {near[0]}" if near else ""
+    return f"{name}: 基础模型没有这一层 / the base has no such layer" + hint

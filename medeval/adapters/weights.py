@@ -104,7 +104,7 @@ def read_tensors(path: Path) -> dict[str, NDArray[np.float32]]:
     header = read_header(path)
     wrong = [f"{path.name}: {k}: dtype {t.dtype}" for k, t in header.tensors.items() if t.dtype not in _WIDTHS]
     if wrong:
-        raise AdapterError([f"{w} 不是浮点类型 / is not a floating type" for w in wrong])
+        raise AdapterError([f"{w} 不是浮点类型 / {w} is not a floating type" for w in wrong])
     with path.open("rb") as handle:
         out = {}
         for key, info in header.tensors.items():
@@ -122,7 +122,7 @@ def read_tensor(path: Path, name: str) -> NDArray[np.float32]:
     header = read_header(path)
     info = header.tensors.get(name)
     if info is None or info.dtype not in _WIDTHS:
-        raise AdapterError([f"{path.name}: {name} 不存在或不是浮点类型 / is missing or not of a floating type"])
+        raise AdapterError([f"{path.name}: {name} 不存在或不是浮点类型 / {name} is missing or not of a floating type"])
     with path.open("rb") as handle:
         handle.seek(header.data_start + info.begin)
         return _decode(handle.read(info.end - info.begin), info)

@@ -22,7 +22,7 @@ _MAGIC: tuple[tuple[bytes, Format], ...] = (
     (b"BM", "BMP"),
 )
 
-_ACCEPTED = "PNG、JPEG、WebP、TIFF、BMP、GIF 或 DICOM"
+_ACCEPTED_ZH = "PNG、JPEG、WebP、TIFF、BMP、GIF 或 DICOM"
 _ACCEPTED_EN = "PNG, JPEG, WebP, TIFF, BMP, GIF or DICOM"
 
 
@@ -42,7 +42,7 @@ def sniff(head: bytes) -> Format:
         if head.startswith(magic):
             return name
     zh, en = _what_else(head)
-    raise ImageError(f"{zh}，请换成 {_ACCEPTED} 图像 / {en}; use a {_ACCEPTED_EN} image")
+    raise ImageError(f"{zh}，请换成 {_ACCEPTED_ZH} 图像 / {en}; use a {_ACCEPTED_EN} image")
 
 
 def _what_else(head: bytes) -> tuple[str, str]:

@@ -56,9 +56,12 @@ def intake(source: Path, folder: Path, limits: Limits | None = None) -> Intake:
             path = folder / f"{digest}.png"
             os.replace(clean, path)
     except ImageError as error:
-        raise ImageError(f"{name}：{error}") from error
+        raise ImageError(f"{name}: {error}") from error
     except OSError as error:
-        raise ImageError(f"{name}：无法读写文件 / cannot be read or written: {error.strerror}") from error
+        raise ImageError(
+            f"{name}: 无法读写文件：{error.strerror}"
+            f" / cannot be read or written: {error.strerror}"
+        ) from error
     return Intake(path, done["width"], done["height"], digest, tuple(done["notes"]))
 
 

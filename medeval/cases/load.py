@@ -129,7 +129,7 @@ class _Reading:
             self.problems.append(f"{name}:{fault.line}: file: {fault}")
             return
         except OSError as error:
-            self.problems.append(f"{name}:1: file: 无法读取 / cannot be read: {error.strerror}")
+            self.problems.append(f"{name}:1: file: 无法读取：{error.strerror} / cannot be read: {error.strerror}")
             return
         for place, fields in _split(document):
             self._take(name, document, place, fields, _image_finder(file, self.root))

@@ -37,8 +37,8 @@ _SAYINGS: dict[str, str] = {
     "string_too_short": "不能为空 / must not be empty",
     "string_too_long": "太长 / is too long",
     "too_short": "不能为空 / must not be empty",
-    "dict_type": "应为 {键: 值} / should be a mapping {key: value}",
-    "model_type": "应为 {键: 值} / should be a mapping {key: value}",
+    "dict_type": "应为 {键：值} / should be a mapping {key: value}",
+    "model_type": "应为 {键：值} / should be a mapping {key: value}",
     "float_type": "应为数字 / should be a number",
     "float_parsing": "应为数字 / should be a number",
     "finite_number": "应为有限的数字 / should be a finite number",
@@ -80,7 +80,7 @@ def parse_case(fields: object, where: str, find_image: FindImage | None = None) 
 def examine(fields: object, find_image: FindImage | None = None) -> tuple[Case | None, list[Fault]]:
     """The case, or None, and every fault found; a case with faults is None."""
     if not isinstance(fields, Mapping):
-        return None, [Fault((), "一个病例应为 {键: 值} / a case should be a mapping {key: value}")]
+        return None, [Fault((), "一个病例应为 {键：值} / a case should be a mapping {key: value}")]
     fields = dict(fields)
     try:
         faults = list(_faults_of_text(fields, ()))
@@ -132,13 +132,13 @@ def _faults_of_schema(error: ValidationError) -> list[Fault]:
         place: Place = tuple(item["loc"])
         kind = str(item["type"])
         if len(place) > 3 and place[1] in _STATEMENTS:
-            faults.append(Fault(place[:3], "应为文本或 {any: [文本, …]} / should be text or {any: [text, …]}"))
+            faults.append(Fault(place[:3], "应为文本或 {any：[文本, …]} / should be text or {any: [text, …]}"))
         elif kind == "extra_forbidden":
             faults.append(Fault(place, _unknown_key(place)))
         elif kind == "literal_error":
             faults.append(Fault(place, _not_a_choice(str(item["ctx"]["expected"]), item["input"])))
         else:
-            faults.append(Fault(place, _SAYINGS.get(kind, f"无效 / {item['msg']}")))
+            faults.append(Fault(place, _SAYINGS.get(kind, f"无效 / is not valid · {item['msg']}")))
     return faults
 
 
@@ -204,9 +204,9 @@ def _fault_of_row(row: Mapping[str, Any]) -> str | None:
         return None
     right = "↑" if value > high else "↓" if value < low else ""
     if row.get("flag", "") in ("", "↑", "↓") and row.get("flag", "") != right:
-        shown, said = row.get("flag", "") or "无 / none", right or "“”"
+        shown, said = row.get("flag", "") or "“”", right or "“”"
         return (
-            f"{value:g} 在 {low:g}-{high:g} 中的标记应为 {said}，而不是 {shown} / "
-            f"the flag of {value:g} in {low:g}-{high:g} should be {said}"
+            f"{value:g} 在 {low:g}-{high:g} 中的标记应为 {said}，而不是 {shown}"
+            f" / the flag of {value:g} in {low:g}-{high:g} should be {said}, not {shown}"
         )
     return None

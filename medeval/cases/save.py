@@ -48,7 +48,10 @@ def write_case(case: Case, folder: Path) -> Path:
     except OSError as error:
         for path in written:
             path.unlink(missing_ok=True)
-        said = f"无法保存病例 / the case cannot be saved: {error.filename or folder}: {error.strerror}"
+        said = (
+            f"无法保存病例：{error.filename or folder}：{error.strerror}"
+            f" / the case cannot be saved: {error.filename or folder}: {error.strerror}"
+        )
         raise CaseError([f"{case.id}: file: {said}"]) from error
 
 

@@ -82,7 +82,7 @@ def parse_yaml(text: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         said = error.problem or error.context or "cannot be read"
-        raise YamlFault(mark.line + 1 if mark else 1, f"YAML 语法错误 / YAML error: {said}") from None
+        raise YamlFault(mark.line + 1 if mark else 1, f"YAML 语法错误：{said} / YAML error: {said}") from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise YamlFault(line, "含有不可见的控制字符 / holds a control character") from None

@@ -140,7 +140,7 @@ def _names(reading: Reading, report: Reading) -> Iterator[Judged]:
                 continue
             for match in re.finditer(said + _AS_HISTORY, reading.text):
                 if not _CHANGED_LATER.search(reading.sentence_at(match.start()).text):
-                    yield Judged(match.span(), False, f"病例所述为{told} / the case report", "")
+                    yield Judged(match.span(), False, f"病例所述为{told} / the case report says {told}", "")
 
 
 def _vital_signs(reading: Reading, report: Reading) -> Iterator[Judged]:
@@ -163,7 +163,7 @@ def _opposite_words(reading: Reading, report: Reading, asked: bool) -> Iterator[
                 continue
             for match in mine.finditer(reading.text):
                 if _of_patient(reading, match.start(), asked):
-                    about = f"病例所述为“{told.group()}” / the case report"
+                    about = f"病例所述为“{told.group()}” / the case report says “{told.group()}”"
                     yield Judged(match.span(), False, about, "", sure=False)
 
 
@@ -234,13 +234,13 @@ def against_case(reading: Reading, report: Reading) -> tuple[Judged, ...]:
     found = [*_results(reading, report), *_names(reading, report), *_findings(reading, report)]
     found += [*_vital_signs(reading, report), *_opposite_words(reading, report, asked)]
     for word in copied(reading, report):
-        about = _ABOUT if word.right else f"病例所述为“{word.told}” / the case report"
+        about = _ABOUT if word.right else f"病例所述为“{word.told}” / the case report says “{word.told}”"
         if word.right or not _of_others(reading, word.span[0]):
             sure = word.right or word.long or _under_grounds(reading, word.span[0])
             found.append(Judged(word.span, word.right, about, "", sure=sure))
     for item in restated(reading, report):
         if item.right or _of_patient(reading, item.span[0], asked):
-            about = _ABOUT if item.right else f"病例所述为“{item.told}” / the case report"
+            about = _ABOUT if item.right else f"病例所述为“{item.told}” / the case report says “{item.told}”"
             found.append(Judged(item.span, item.right, about, ""))
     for span in unreported(reading, report):
         if _of_patient(reading, span[0], asked) and not _of_others(reading, span[0]):

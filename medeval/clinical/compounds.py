@@ -85,9 +85,8 @@ def _praise(reading: Reading) -> Iterator[Judged]:
         yield Judged(match.span(), False, "“慢速”不是优点 / slow is no merit", SENSE, measured=False, sure=False)
     for match in _POOR.finditer(reading.text):
         if not _EXCUSED.search(reading.sentence_at(match.start()).text):
-            yield Judged(
-                match.span(), False, f"{match['of']}不以低为“具有” / low is no merit", SENSE, measured=False, sure=False
-            )
+            about = f"{match['of']}不以低为“具有” / low {match['of']} is no merit"
+            yield Judged(match.span(), False, about, SENSE, measured=False, sure=False)
 
 
 def _prices(reading: Reading) -> Iterator[Judged]:
@@ -104,7 +103,8 @@ def _prices(reading: Reading) -> Iterator[Judged]:
             yield Judged(
                 match.span(),
                 False,
-                f"{(costly or cheap or [''])[0]}：费用方向不合 / against what costs more",
+                f"{(costly or cheap or [''])[0]}：费用方向不合"
+                f" / against what costs more: {(costly or cheap or [''])[0]}",
                 SENSE,
                 measured=False,
                 sure=False,

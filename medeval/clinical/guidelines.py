@@ -235,7 +235,10 @@ def _interpret(items: tuple[tuple[str, str], ...], guideline: str | None) -> tup
     facts = dict(items)
     known = load_guidelines()
     if guideline and not any(key == guideline or key.startswith(f"{guideline}-") for key in known):
-        raise UsageError(f"没有指南 {guideline} / unknown guideline {guideline!r}; known: {', '.join(known)}")
+        raise UsageError(
+            f"没有指南 {guideline}；可用：{', '.join(known)}"
+            f" / unknown guideline {guideline!r}; known: {', '.join(known)}"
+        )
     found: list[Interpretation] = []
     for quantity, keys in quantity_facts().items():
         if facts.keys().isdisjoint(keys):

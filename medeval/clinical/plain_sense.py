@@ -61,7 +61,7 @@ def _reaching(reading: Reading) -> Iterator[Judged]:
         below, above = match["less"] or match["below"], match["more"] or match["above"]
         if (up and below and not above) or (not up and above and not below):
             sure = bool(match["less"] or match["below"])
-            about = f"{match['way']}与“{(below or above)}”不合 / the direction and the limit disagree"
+            about = f"{match['way']}与“{below or above}”不合 / {match['way']} and “{below or above}” disagree"
             yield Judged(match.span(), False, about, "", measured=False, sure=sure)
 
 
@@ -70,7 +70,7 @@ def _goals(reading: Reading) -> Iterator[Judged]:
     for match in _GOAL.finditer(reading.text):
         first, last = reading.sentence_at(match.start()).start, reading.clause_at(match.end())[1]
         if _AIMED.search(reading.text, first, match.start()) and not _RANGE.search(reading.text, match.start(), last):
-            about = f"{match['what']}的控制目标应有上限 / a goal needs an upper limit"
+            about = f"{match['what']}的控制目标应有上限 / a goal for {match['what']} needs an upper limit"
             yield Judged(match.span(), False, about, "《内科学》第9版，人民卫生出版社，2018", measured=False)
 
 
@@ -85,7 +85,8 @@ def _names(reading: Reading) -> Iterator[Judged]:
     """Histories and diseases that nobody has in these words."""
     for match in _NO_NAME.finditer(reading.text):
         if not _NOT_USED.search(reading.sentence_at(match.start()).text):
-            yield Judged(match.span("word"), False, f"少有“{match['word']}”之名 / hardly a name", _USE, sure=False)
+            about = f"少有“{match['word']}”之名 / “{match['word']}” is hardly a name"
+            yield Judged(match.span("word"), False, about, _USE, sure=False)
     for match in _EASES_ALONE.finditer(reading.text):
         left, right = reading.clause_at(match.start())
         if not _HELPED.search(reading.text, max(0, left - 12), right + 8):

@@ -97,7 +97,10 @@ class ChatEncoder(ABC, Generic[A]):
             counts = [math.prod(sides) // self._merge**2 for sides in pixels.grid.tolist()]
             ids = expand_images(ids, self.image_id, counts)
         if len(ids) >= self._limit:
-            raise EngineError(f"问题太长：{len(ids)} 词元，上限 {self._limit} / the prompt is too long")
+            raise EngineError(
+                f"问题太长：{len(ids)} 词元，上限 {self._limit}"
+                f" / the prompt is too long: {len(ids)} tokens, at most {self._limit}"
+            )
         row = self._row(ids)
         positions, following = self._positions(row, pixels)
         return Prompt(row, positions, following, pixels)

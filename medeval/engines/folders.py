@@ -30,22 +30,28 @@ def find_folder(base: BaseRef) -> Path:
     path = Path(base.path).expanduser()
     folder = path if path.is_dir() else _download(base)
     if not (folder / "config.json").is_file():
-        raise EngineError(f"{folder} 里没有 config.json，不是模型文件夹 / holds no config.json")
+        raise EngineError(
+            f"{folder} 里没有 config.json，不是模型文件夹"
+            f" / {folder} holds no config.json: no model folder"
+        )
     if not any(folder.glob("*.safetensors")):
-        raise EngineError(f"{folder} 里没有 *.safetensors（不读取其他权重格式） / holds no safetensors weights")
+        raise EngineError(
+            f"{folder} 里没有 *.safetensors（不读取其他权重格式）"
+            f" / {folder} holds no safetensors weights"
+        )
     return folder
 
 
 def _download(base: BaseRef) -> Path:
     if base.path.startswith((".", "/", "~")) or base.path.count("/") != 1:
-        raise EngineError(f"找不到模型文件夹 {base.path}，请检查 --base / no model folder there, check --base")
+        raise EngineError(f"找不到模型文件夹 {base.path}，请检查 --base / no model folder {base.path}, check --base")
     from huggingface_hub import snapshot_download
 
     try:
         return Path(snapshot_download(base.path, allow_patterns=_WANTED, local_files_only=base.offline))
     except Exception as error:
         hint = "离线且未下载过 / offline and not downloaded before" if base.offline else str(error).splitlines()[0]
-        raise EngineError(f"无法取得模型 {base.path} / cannot get the model: {hint}") from error
+        raise EngineError(f"无法取得模型 {base.path} / cannot get the model {base.path} · {hint}") from error
 
 
 def load_tokenizer(folder: Path) -> Any:

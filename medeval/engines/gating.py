@@ -108,7 +108,7 @@ def pass_gate(
                 problems.extend(error.problems)
                 continue
             except OSError as error:
-                problems.append(f"{adapter.name}: 无法读取 / cannot be read: {error.strerror}")
+                problems.append(f"{adapter.name}: 无法读取：{error.strerror} / cannot be read: {error.strerror}")
                 continue
             stacks.checked[key] = checked
             stacks.factors[key], stacks.changes[key], stacks.reasons[key] = split(checked, batchable)

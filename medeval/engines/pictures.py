@@ -48,4 +48,4 @@ def read_picture(path: Path) -> Any:
             with Image.open(intake(path, Path(folder)).path) as clean:
                 return clean.convert("RGB")
     except (ImageError, OSError) as error:
-        raise EngineError(f"无法读取图片 {path.name} / cannot read the image: {error}") from None
+        raise EngineError(f"无法读取图片 {path.name} / cannot read the image {path.name} · {error}") from None

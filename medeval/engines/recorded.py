@@ -51,7 +51,7 @@ class RecordedEngine:
             device="",
             variants=tuple(Loaded(n, "base" if n == "base" else "batched", 0, 0) for n in names if n in known),
             refused={n: [f"{n}: 文件里没有它的回答 / the file holds no answer of it"] for n in names if n not in known},
-            notes=(f"{len(self._recordings)} 条录好的回答 / recorded answers",),
+            notes=(f"{len(self._recordings)} 条录好的回答 / {len(self._recordings)} recorded answers",),
         )
 
     @property
@@ -70,7 +70,8 @@ class RecordedEngine:
             yield Done(request.id, Answer(request.variant, "", 0, 0.0, "cancelled"))
         elif found is None:
             where = f"{request.case_id} / {request.variant}"
-            yield Failed(request.id, f"{self.path.name} 里没有 {where} 的回答 / holds no answer for {where}")
+            why = f"{self.path.name} 里没有 {where} 的回答 / {self.path.name} holds no answer for {where}"
+            yield Failed(request.id, why)
         elif found.error is not None:
             yield Failed(request.id, found.error)
         else:
@@ -94,7 +95,7 @@ def read_recordings(path: Path) -> dict[tuple[str, str], Recording]:
     try:
         lines = path.read_text("utf-8-sig").split("\n")  # splitlines() also breaks at U+2028 inside an answer
     except (OSError, UnicodeDecodeError) as error:
-        raise EngineError(f"无法读取 {path} / cannot read {path}: {error}") from None
+        raise EngineError(f"无法读取 {path} / cannot read {path} · {error}") from None
     found: dict[tuple[str, str], Recording] = {}
     problems: list[str] = []
     for number, line in enumerate(lines, 1):
@@ -103,7 +104,7 @@ def read_recordings(path: Path) -> dict[tuple[str, str], Recording]:
         try:
             key, recording = _parse(line)
             if key in found:
-                raise ValueError(f"{key[0]} / {key[1]} 重复 / appears twice")
+                raise ValueError(f"{key[0]}, {key[1]}: 重复 / appears twice")
             found[key] = recording
         except ValueError as error:
             problems.append(f"{path.name}:{number}: {error}")
@@ -121,7 +122,7 @@ def _parse(line: str) -> tuple[tuple[str, str], Recording]:
         raise ValueError("不是 JSON 对象 / not a JSON object")
     unknown = sorted(set(value) - _KEYS)
     if unknown:
-        raise ValueError(f"未知字段 {', '.join(unknown)} / unknown field")
+        raise ValueError(f"未知字段 {', '.join(unknown)} / unknown fields {', '.join(unknown)}")
     error = value.get("error")
     for key in ("case", "variant", *(() if error else ("answer",))):
         if not isinstance(value.get(key), str) or (key != "answer" and not value[key]):

@@ -274,4 +274,4 @@ def sentence(error: Exception) -> str:
     first = (str(error).strip() or type(error).__name__).splitlines()[0]
     if type(error).__name__ == "OutOfMemoryError" or any(word in first for word in _MEMORY):
         return "内存不足，请减少版本、缩小图片 / out of memory: use fewer variants or smaller images"
-    return f"引擎出错 / the engine failed: {type(error).__name__}: {first}"
+    return f"引擎出错 / the engine failed · {type(error).__name__}: {first}"

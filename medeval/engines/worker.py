@@ -147,6 +147,9 @@ class RowEngine(ABC, Generic[T]):
 def unusable(receipt: Receipt, variant: str) -> str | None:
     """Why a variant cannot be asked, or None."""
     if variant in receipt.refused:
-        return f"版本 {variant} 未通过检查 / was refused: " + "; ".join(receipt.refused[variant])
+        return " · ".join([f"版本 {variant} 未通过检查 / variant {variant} was refused", *receipt.refused[variant]])
     names = [v.variant for v in receipt.variants]
-    return None if variant in names else f"没有版本 {variant}；可用 / unknown variant, known: {', '.join(names)}"
+    if variant in names:
+        return None
+    known = ", ".join(names)
+    return f"没有版本 {variant}；可用：{known} / unknown variant {variant}, known: {known}"

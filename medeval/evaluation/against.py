@@ -52,7 +52,7 @@ def compare_runs(
     if not names or not same:
         raise UsageError(
             f"{run.id} 与 {other.id} 没有相同的版本或病例，无法比较"
-            " / the two runs share no variant or no unchanged case"
+            f" / {run.id} and {other.id} share no variant or no unchanged case"
         )
     cells = [cell for cell in cells if cell.case_id in same and cell.variant in names]
     other_cells = [cell for cell in other_cells if cell.case_id in same and cell.variant in names]

@@ -71,7 +71,7 @@ def run_bench(
     sizes = sizes or Sizes()
     if shape is not None:
         with tempfile.TemporaryDirectory(prefix="medeval-bench-") as folder:
-            note(f"随机权重 / random weights: {shape}")
+            note(f"随机权重：{shape} / random weights: {shape}")
             base, adapters = build_shape(shape, Path(folder), Path(settings.base))
             random = settings.model_copy(update={"base": str(base), "adapters": adapters})
             return run_bench(random, sizes, note) | {"shape": shape}
@@ -83,7 +83,7 @@ def run_bench(
     with _opened(reference, variants[:1]) as alone, _opened(reference, variants, sizes) as ours:
         receipt = ours.opened.receipt
         if receipt.refused:
-            raise EngineError("; ".join(p for problems in receipt.refused.values() for p in problems))
+            raise EngineError(" · ".join(p for problems in receipt.refused.values() for p in problems))
         base_bytes, factor_bytes = alone.opened.base_bytes, ours.opened.factor_bytes
         both_bytes = _tensor_bytes() - empty
         peft = _Peft(reference, variants)
@@ -94,7 +94,10 @@ def run_bench(
             "base_in_transformers": lambda: peft.base_alone(sizes.tokens),
             "peft_mixed": lambda: peft.mixed(sizes.tokens),
         }, sizes.repeats)  # fmt: skip
-        note(f"{sizes.cases} 个病例 × {len(names)} 个版本，与逐个切换轮流 / cases x variants, set_adapter in turn")
+        note(
+            f"{sizes.cases} 个病例 × {len(names)} 个版本，与逐个切换轮流"
+            f" / {sizes.cases} cases x {len(names)} variants, set_adapter in turn"
+        )
         suite = _requests(sizes.cases, names, sizes.suite_tokens)
         texts: dict[str, dict[str, str]] = {}
         seconds |= _in_turn({
@@ -152,7 +155,10 @@ def _pick(settings: Settings) -> list[Variant]:
     usable = [v for v in find_variants(settings.adapters).values()
               if all((a.path / PEFT_FILE).is_file() for a in v.stack)]  # fmt: skip
     if len(usable) < 2:
-        raise UsageError(f"{settings.adapters} 里没有 PEFT 适配器可比 / holds no PEFT adapter to compare with")
+        raise UsageError(
+            f"{settings.adapters} 里没有 PEFT 适配器可比"
+            f" / {settings.adapters} holds no PEFT adapter to compare with"
+        )
     return usable[:COLUMNS]
 
 

@@ -57,9 +57,15 @@ def build_shape(name: str, folder: Path, tokenizer_from: Path) -> tuple[Path, Pa
         UsageError: an unknown shape, or `tokenizer_from` is no folder of a Qwen3-VL model.
     """
     if name not in SHAPES:
-        raise UsageError(f"没有形状 {name} / unknown shape; known: {', '.join(SHAPES)}")
+        raise UsageError(
+            f"没有形状 {name}；可用：{', '.join(SHAPES)}"
+            f" / unknown shape {name}; known: {', '.join(SHAPES)}"
+        )
     if not (tokenizer_from / "tokenizer.json").is_file() or not (tokenizer_from / "preprocessor_config.json").is_file():
-        raise UsageError(f"{tokenizer_from} 里没有分词器和图像处理器 / holds no tokenizer and image processor to copy")
+        raise UsageError(
+            f"{tokenizer_from} 里没有分词器和图像处理器"
+            f" / {tokenizer_from} holds no tokenizer and image processor to copy"
+        )
     shape = SHAPES[name]
     base = folder / "base"
     base.mkdir(parents=True)

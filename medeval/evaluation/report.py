@@ -48,7 +48,10 @@ def report(
         UsageError: unknown format or profile, a format that is no text, or nothing in common with `against`.
     """
     if fmt not in FORMATS:
-        raise UsageError(f"没有格式 {fmt}；可用：{', '.join(FORMATS)} / unknown format, see the list")
+        raise UsageError(
+            f"没有格式 {fmt}；可用：{', '.join(FORMATS)}"
+            f" / unknown format {fmt}; known: {', '.join(FORMATS)}"
+        )
     if fmt == "xlsx":
         raise UsageError("xlsx 不是文本，请写入文件 / xlsx is no text: write it to a file")
     tables = run_tables(run, cells, profile)

@@ -22,6 +22,7 @@ from medeval.evaluation.records import Cell, RunCase
 from medeval.evaluation.report import LIMITS, losses, metric_label, metric_verdicts
 from medeval.evaluation.tables import Mark, RunTables
 from medeval.evaluation.wording import Lang
+from medeval.halves import half
 
 _THUMBNAIL = 480
 
@@ -132,7 +133,7 @@ def _cards(tables: RunTables, case_id: str, lang: Lang) -> Iterator[Card]:
 
 def _card(cell: Cell, repeats: str, profile: str, lang: Lang) -> Card:
     metrics = tuple(
-        (metric_label(name, lang), wording.number(score.value), score.reason, _shade(score.value))
+        (metric_label(name, lang), wording.number(score.value), half(score.reason, lang), _shade(score.value))
         for name, score in cell.scores.items()
         if score.value is not None
     )

@@ -102,11 +102,12 @@ def _check(cases: Sequence[Case], variants: Sequence[str], repeats: int) -> None
     if not cases or not variants:
         raise UsageError("没有病例或版本可评测 / no cases or no variants to run: check --suite and --variants")
     if repeats < 1:
-        raise UsageError(f"重复次数须至少为 1，给出的是 {repeats} / repeats must be at least 1")
-    for what, names in (("病例/case", [case.id for case in cases]), ("版本/variant", list(variants))):
+        raise UsageError(f"重复次数须至少为 1，给出的是 {repeats} / repeats must be at least 1, not {repeats}")
+    for zh, en, names in (("病例", "case", [case.id for case in cases]), ("版本", "variant", list(variants))):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise UsageError(f"重复的{what}: {', '.join(twice)}；每个只能出现一次 / listed twice, name each once")
+            said = ", ".join(twice)
+            raise UsageError(f"重复的{zh}：{said}；每个只能出现一次 / {en} listed twice: {said}; name each once")
 
 
 class _Meter:
@@ -139,7 +140,7 @@ def _answers(
         try:
             messages = messages_for(case)
         except (OSError, MedevalError) as error:
-            yield _failure(key, f"病例无法提问 / the case cannot be asked: {error}")
+            yield _failure(key, f"病例无法提问 / the case cannot be asked · {error}")
             continue
         request_id = f"{key.case_id}/{key.variant}/{key.repeat}"
         open_requests[request_id] = (case, key)
@@ -174,6 +175,6 @@ def scored_cell(case: Case, key: CellKey, answer: Answer) -> Cell:
     try:
         sheet = score_answer(case, text)
     except Exception as error:  # an answer costs minutes and must outlive a defect in a metric
-        note = f"评分失败，回答已保存 / scoring failed, the answer is kept: {type(error).__name__}: {error}"
+        note = f"评分失败，回答已保存 / scoring failed, the answer is kept · {type(error).__name__}: {error}"
         return Cell(key.case_id, key.variant, key.repeat, answer, note)
     return Cell(key.case_id, key.variant, key.repeat, answer, None, sheet.scores, sheet.profiles)

@@ -87,8 +87,8 @@ def check_same(spec: RunSpec, receipt: Receipt) -> list[str]:
             wrong.append(f"病例 {item.case.id} 的图像已变 / an image of case {item.case.id} changed")
     if wrong:
         raise UsageError(
-            f"无法续跑：{'；'.join(wrong)}。请给出与开始时相同的 --base 和 --adapters，或开始新的评测"
-            " / cannot resume: give the --base and --adapters it began with, or start a new run"
+            "无法续跑：请给出与开始时相同的 --base 和 --adapters，或开始新的评测"
+            f" / cannot resume: give the --base and --adapters it began with, or start a new run · {' · '.join(wrong)}"
         )
     return list(_notes(spec, receipt))
 
@@ -96,7 +96,7 @@ def check_same(spec: RunSpec, receipt: Receipt) -> list[str]:
 def _differences(spec: RunSpec, receipt: Receipt) -> Iterator[str]:
     before = spec.receipt
     if receipt.base_fingerprint != before.base_fingerprint:
-        yield f"基础模型不同 / another base: {receipt.base}, was {before.base}"
+        yield f"基础模型不同：{receipt.base}，原为 {before.base} / another base: {receipt.base}, was {before.base}"
     if receipt.template_sha256 != before.template_sha256:
         yield "对话模板不同 / another chat template"
     then = {item.variant: (item.sha256, item.model) for item in before.variants}
@@ -139,7 +139,7 @@ def _hashes(case: Case) -> tuple[str, ...]:
                 found.append("sha256:" + hashlib.file_digest(handle, "sha256").hexdigest())
         except OSError as error:
             raise UsageError(
-                f"病例 {case.id} 的图像无法读取：{image} / the image of case {case.id} cannot be read"
+                f"病例 {case.id} 的图像无法读取：{image} / the image of case {case.id} cannot be read: {image}"
             ) from error
     return tuple(found)
 

@@ -126,7 +126,10 @@ def check_profile(profile: str, cells: Sequence[Cell] = ()) -> None:
         return
     known = load_profiles()
     if profile not in known:
-        raise UsageError(f"没有评分方案 {profile}；可用：{', '.join(known)} / unknown profile, see the list")
+        raise UsageError(
+            f"没有评分方案 {profile}；可用：{', '.join(known)}"
+            f" / unknown profile {profile}; known: {', '.join(known)}"
+        )
 
 
 def profile_values(run: RunRecord, cells: Sequence[Cell], profile: str) -> dict[str, dict[str, float]]:

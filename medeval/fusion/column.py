@@ -33,13 +33,13 @@ def make_column(base: Path, fused: Path, adapters: Path, name: str) -> Adapter:
     chosen = safe_name(name)
     target = adapters / chosen
     if target.exists():
-        raise UsageError(f"{chosen} 已存在，请换一个名字 / exists already, choose another name")
+        raise UsageError(f"{chosen} 已存在，请换一个名字 / {chosen} exists already, choose another name")
     one, two = read_folder(base), read_folder(fused)
     if {**one.shapes, HEAD: ()} != {**two.shapes, HEAD: ()}:
-        raise EngineError(f"{fused.name} 与基础模型结构不同 / is built otherwise than the base")
+        raise EngineError(f"{fused.name} 与基础模型结构不同 / {fused.name} is built otherwise than the base")
     changed = {n: ("F32", value) for n in two.shapes if (value := _changed(one, two, n)) is not None}
     if not changed:
-        raise EngineError(f"{fused.name} 与基础模型的权重完全相同 / its weights are those of the base")
+        raise EngineError(f"{fused.name} 与基础模型的权重完全相同 / {fused.name} has the very weights of the base")
     partial = adapters / f".{chosen}.{uuid.uuid4().hex[:8]}.partial"
     partial.mkdir(parents=True)
     try:
@@ -73,7 +73,7 @@ def parameter(folder: BaseFolder, name: str) -> NDArray[np.float32]:
     """
     shares = folder.shares.get(name)
     if not shares:
-        raise EngineError(f"{folder.path.name}: 没有参数 {name} / holds no such parameter")
+        raise EngineError(f"{folder.path.name}: 没有参数 {name} / holds no parameter {name}")
     whole = np.zeros(folder.shapes[name], np.float32)
     for share in shares:
         value = read_stored(folder, folder.tensors[share.disk])

@@ -82,17 +82,24 @@ def deploy(
     _check_proven(model)
     found = home or lmstudio_home()
     if home is None and not found.is_dir():
-        raise UsageError(f"没有找到 LM Studio（{found}），用 --lmstudio-home 指定 / not found: give --lmstudio-home")
+        raise UsageError(
+            f"没有找到 LM Studio（{found}），用 --lmstudio-home 指定"
+            f" / LM Studio was not found ({found}): give --lmstudio-home"
+        )
     level = models_folder(found) / safe_name(publisher)
     target = level / safe_name(name or model.name)
     if target.exists() and not replace:
         raise UsageError(
-            f"{target} 已存在；加 --replace 则旧的保留为备份 / exists already: --replace keeps the old one as a backup"
+            f"{target} 已存在；加 --replace 则旧的保留为备份"
+            f" / {target} exists already: --replace keeps the old one as a backup"
         )
     level.mkdir(parents=True, exist_ok=True)
     size = sum(p.stat().st_size for p in model.rglob("*") if p.is_file())
     if shutil.disk_usage(level).free < size:
-        raise EngineError(f"{level} 空间不足，需要 {size / 1e9:.1f} GB / not enough disk space there")
+        raise EngineError(
+            f"{level} 空间不足，需要 {size / 1e9:.1f} GB"
+            f" / not enough disk space in {level}: {size / 1e9:.1f} GB needed"
+        )
     partial = level / f".{target.name}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     try:
@@ -119,9 +126,12 @@ def _check_proven(model: Path) -> None:
     try:
         report = json.loads((model / JSON).read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise EngineError(f"{model} 没有 {JSON}，未经核对，不部署 / has no report, so it is not deployed") from error
+        raise EngineError(
+            f"{model} 没有 {JSON}，未经核对，不部署"
+            f" / {model} has no {JSON}, so it is not deployed"
+        ) from error
     if not isinstance(report, dict) or report.get("ok") is not True:
-        raise EngineError(f"{model} 未通过核对，不部署 / did not pass its proof, so it is not deployed")
+        raise EngineError(f"{model} 未通过核对，不部署 / {model} did not pass its proof, so it is not deployed")
 
 
 def _read_back(source: Path, copy: Path) -> int:
@@ -130,7 +140,10 @@ def _read_back(source: Path, copy: Path) -> int:
     found = sorted(p.relative_to(copy) for p in copy.rglob("*") if p.is_file())
     wrong = [str(n) for n in names if n not in found or _digest(source / n) != _digest(copy / n)]
     if wrong or names != found:
-        raise EngineError(f"写入后读回不一致 / differs when read back: {', '.join(wrong) or copy}")
+        raise EngineError(
+            f"写入后读回不一致：{', '.join(wrong) or copy}"
+            f" / differs when read back: {', '.join(wrong) or copy}"
+        )
     return len(names)
 
 

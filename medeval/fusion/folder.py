@@ -124,9 +124,12 @@ def _config(path: Path) -> dict[str, Any]:
     try:
         config = json.loads((path / "config.json").read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise EngineError(f"{path} 里没有可读的 config.json，不是模型文件夹 / holds no readable config.json") from error
+        raise EngineError(
+            f"{path} 里没有可读的 config.json，不是模型文件夹"
+            f" / {path} holds no readable config.json"
+        ) from error
     if not isinstance(config, dict):
-        raise EngineError(f"{path}/config.json 不是 JSON 对象 / is not a JSON object")
+        raise EngineError(f"{path}/config.json 不是 JSON 对象 / {path}/config.json is not a JSON object")
     return config
 
 
@@ -136,11 +139,14 @@ def _files(path: Path) -> tuple[str, ...]:
         files = tuple(sorted(set(listed)))
         missing = [f for f in files if not (path / f).is_file() or Path(f).name != f]
         if missing:
-            raise EngineError(f"{path.name} 缺少权重分片 / weight shards are missing: {', '.join(missing)}")
+            raise EngineError(
+                f"{path.name} 缺少权重分片：{', '.join(missing)}"
+                f" / {path.name} lacks weight shards: {', '.join(missing)}"
+            )
         return files
     found = tuple(sorted(p.name for p in path.glob("*.safetensors")))
     if not found:
-        raise EngineError(f"{path} 里没有 *.safetensors / holds no safetensors weights")
+        raise EngineError(f"{path} 里没有 *.safetensors / {path} holds no safetensors weights")
     return found
 
 
@@ -157,7 +163,10 @@ def _stored(file: str, header: Header, config: Mapping[str, Any]) -> dict[str, S
             # scales of the mx formats are bytes: their layers compute in the dtype of the rest
             out[disk] = Stored(disk, to_peft_name(disk), file, kind if kind in _FLOATS else "BF16", shape, packed)
         elif info.dtype not in _FLOATS:
-            raise EngineError(f"{file}: {disk} 是 {info.dtype}，不支持这种量化 / quantised in a way not supported")
+            raise EngineError(
+                f"{file}: {disk} 是 {info.dtype}，不支持这种量化"
+                f" / {disk} is {info.dtype}, quantised in a way not supported"
+            )
         else:
             out[disk] = Stored(disk, to_peft_name(disk), file, info.dtype, info.shape)
     return out

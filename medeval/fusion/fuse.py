@@ -103,7 +103,7 @@ def fuse(
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise UsageError(f"{order.out} 正在被另一个进程写入 / another process is fusing into it") from None
+        raise UsageError(f"{order.out} 正在被另一个进程写入 / another process is fusing into {order.out}") from None
     hidden = order.out.with_name(f".{order.out.name}.partial")
     try:
         _clear(hidden)
@@ -124,13 +124,13 @@ def _check_order(order: Order) -> None:
         raise UsageError("基础模型没有可融合的适配器 / the base has no adapter to fuse")
     unknown = [b for b in (order.bits, *order.measure) if b not in BITS]
     if unknown:
-        raise UsageError(f"位宽 {unknown[0]} 不支持，可用 4、8、16 / bits must be 4, 8 or 16")
+        raise UsageError(f"位宽 {unknown[0]} 不支持，可用 4、8、16 / bits must be 4, 8 or 16, not {unknown[0]}")
     if not order.cases:
         raise UsageError("没有用于核对的病例 / no cases to prove the fused model with")
     if order.out.exists() and not order.replace:
         raise UsageError(
             f"{order.out} 已存在；换一个名字，或用 --replace（旧的保留为备份）"
-            " / exists already: choose another name, or --replace (the old one is kept as a backup)"
+            f" / {order.out} exists already: choose another name, or --replace (the old one is kept as a backup)"
         )
     target, base = order.out.resolve(), order.base.resolve()
     if target == base or base in target.parents or target in base.parents:
@@ -206,7 +206,7 @@ def _one_width(work: _Work, bits: int, reference: Replayed) -> None:
         copy_rest(work.model(16), model)
         kept = read_folder(model)
         if kept.vision_tensors != work.folder.vision_tensors:
-            raise EngineError(f"{bits} 位模型的视觉部分不完整 / its vision tower is not whole")
+            raise EngineError(f"{bits} 位模型的视觉部分不完整 / the vision tower of the {bits}-bit model is not whole")
         steps.end()
     steps.begin(f"新进程回答：{bits} 位融合模型", f"fresh process: the fused {bits}-bit model answers")
     paths = [a["ids"] for a in reference.result["answers"]]

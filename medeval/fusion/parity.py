@@ -165,7 +165,10 @@ def _faults(row: Parity) -> list[str]:
         ("kl_mean", row.kl_mean, limit.kl_mean, row.kl_mean <= limit.kl_mean),
     )
     # a NaN compares false, so it fails
-    return [f"{name} {value:.4g}，允许 / allowed {allowed:g}" for name, value, allowed, good in checks if not good]
+    return [
+        f"{name} {value:.4g}，允许 {allowed:g} / {name} {value:.4g}, allowed {allowed:g}"
+        for name, value, allowed, good in checks if not good
+    ]  # fmt: skip
 
 
 def _log_softmax(logits: Floats) -> Floats:

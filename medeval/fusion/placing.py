@@ -15,7 +15,7 @@ def place(source: Path, target: Path, replace: bool) -> tuple[Path, Path | None]
     backup: Path | None = None
     if target.exists():
         if not replace:
-            raise UsageError(f"{target} 已存在 / exists already")
+            raise UsageError(f"{target} 已存在 / {target} exists already")
         backup = _free(target.with_name(f"{target.name}.backup-{datetime.now(UTC):%Y%m%d-%H%M%S}"))
         target.rename(backup)
     try:

@@ -41,6 +41,7 @@ def check_space(target: Path, folder: BaseFolder, widths: Sequence[int], dtype: 
     if free < needed:
         raise EngineError(
             f"{target} 空间不足：需要 {needed / 1e9:.1f} GB，剩余 {free / 1e9:.1f} GB"
-            " / not enough disk space: free some, or choose another folder"
+            f" / not enough disk space in {target}: {needed / 1e9:.1f} GB needed,"
+            f" {free / 1e9:.1f} GB free; free some, or choose another folder"
         )
     return needed

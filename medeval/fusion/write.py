@@ -148,7 +148,7 @@ def _content(folder: BaseFolder, out: _Out) -> Iterator[bytes]:
             while left:
                 piece = handle.read(min(left, _CHUNK))
                 if not piece:
-                    raise EngineError(f"{out.stored.file} 被截断 / the file is truncated")
+                    raise EngineError(f"{out.stored.file} 被截断 / {out.stored.file} is truncated")
                 left -= len(piece)
                 yield piece
         return
@@ -233,7 +233,10 @@ def _counted(folder: BaseFolder, target: Path, changed: int, untied: bool) -> Wr
     )  # fmt: skip
     missing = sorted(set(folder.tensors) - set(made.tensors))
     if missing or result.tensors_after != result.tensors_before + untied:
-        raise EngineError(f"融合后张量数不对，缺少 / tensors are missing after fusing: {', '.join(missing[:5])}")
+        raise EngineError(
+            f"融合后张量数不对，缺少：{', '.join(missing[:5])}"
+            f" / tensors are missing after fusing: {', '.join(missing[:5])}"
+        )
     if sum(is_vision(n) for n in made.tensors) != result.vision_before:
         raise EngineError("融合后视觉部分不完整 / the vision tower is not whole after fusing")
     return result

@@ -29,7 +29,10 @@ def read_folder(folder: Path) -> Pool:
         UsageError: no such place, or it holds no file of a known format.
     """
     if not folder.exists():
-        raise UsageError(f"没有文件夹 {folder} / no such folder: give --data a folder of .jsonl files")
+        raise UsageError(
+            f"没有文件夹 {folder}：请用 --data 给出 .jsonl 文件夹"
+            f" / no such folder {folder}: give --data a folder of .jsonl files"
+        )
     files = [folder] if folder.is_file() else sorted(p for p in folder.iterdir() if p.suffix.lower() in _SUFFIXES)
     rows: list[Row] = []
     sources: list[Source] = []
@@ -39,7 +42,10 @@ def read_folder(folder: Path) -> Pool:
         sources.append(source)
     if not rows:
         told = "; ".join(f"{s.name}: {p}" for s in sources for p in s.problems[:3]) or "*.jsonl"
-        raise UsageError(f"{folder} 中没有可识别的数据 / no file of a known format here ({told}); see docs/metaeval.md")
+        raise UsageError(
+            f"{folder} 中没有可识别的数据（{told}）；见 docs/metaeval.md"
+            f" / no file of a known format in {folder} ({told}); see docs/metaeval.md"
+        )
     return pool_of(rows, sources)
 
 
@@ -60,19 +66,19 @@ def read_file(file: Path) -> tuple[list[Row], Source]:
     dataset, used = "", 0
     for number, fields in _lines(file):
         if isinstance(fields, str):
-            problems.append(f"第 {number} 行 / line {number}: {fields}")
+            problems.append(f"第 {number} 行：{fields} / line {number}: {fields}")
             continue
         reader = next((name for name, (needed, _) in READERS.items() if needed <= fields.keys()), "")
         if not reader:
             keys = ", ".join(sorted(map(str, fields))[:8])
-            problems.append(f"第 {number} 行 / line {number}: 不认识的字段 / unknown fields: {keys}")
+            problems.append(f"第 {number} 行：不认识的字段：{keys} / line {number}: unknown fields: {keys}")
             continue
         dataset = dataset or reader
         try:
             rows += READERS[reader][1](fields, f"{reader}-{number}")
             used += 1
         except (ValueError, TypeError, AttributeError) as fault:
-            problems.append(f"第 {number} 行 / line {number}: {_first_line(fault)}")
+            problems.append(f"第 {number} 行：{_first_line(fault)} / line {number}: {_first_line(fault)}")
     return rows, Source(file.name, dataset, used, tuple(problems))
 
 
@@ -85,7 +91,7 @@ def _lines(file: Path) -> Iterator[tuple[int, Fields | str]]:
     try:
         raw = file.read_bytes()
     except OSError as fault:
-        yield 0, f"无法读取 / cannot be read: {fault.strerror}"
+        yield 0, f"无法读取：{fault.strerror} / cannot be read: {fault.strerror}"
         return
     if raw.lstrip()[:1] == b"[" and (whole := _whole_list(raw)) is not None:
         yield from ((i, v if isinstance(v, dict) else "应为对象 / should be an object") for i, v in enumerate(whole, 1))
@@ -96,7 +102,7 @@ def _lines(file: Path) -> Iterator[tuple[int, Fields | str]]:
         try:
             value = json.loads(line.decode("utf-8-sig"))
         except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as fault:
-            yield number, f"不是 UTF-8 的 JSON / not JSON in UTF-8: {_first_line(fault)}"
+            yield number, f"不是 UTF-8 的 JSON：{_first_line(fault)} / not JSON in UTF-8: {_first_line(fault)}"
             continue
         yield number, value if isinstance(value, dict) else "应为对象 / should be an object"
 
@@ -145,7 +151,7 @@ def _kqa_nli(fields: Fields, row: str) -> list[Row]:
     majority, labels = _text(fields, "majority"), _texts(fields, "labels")
     known = get_args(Label)
     if majority not in known or any(label not in known for label in labels):
-        raise ValueError(f"majority, labels: 应为 / should be of {', '.join(known)}")
+        raise ValueError(f"majority, labels: 应为 {', '.join(known)} / should be of {', '.join(known)}")
     return [
         Claim(_case(row, question, [claim]), answer, claim, _label(majority), tuple(map(_label, labels)), question,
               "kqa_nli")

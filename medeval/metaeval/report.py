@@ -38,7 +38,7 @@ def document_for(data: Path | None, cases: Path, limit: int = 0, tell: Callable[
 
     def progress(done: int, total: int) -> None:
         if done % 50 == 0 or done == total:
-            tell(f"{done}/{total} 题 / answers")
+            tell(f"{done}/{total} 题 / {done}/{total} answers")
 
     document = document_of(run_study(pool, progress=progress))
     return {"shipped": data is None, **document}
@@ -50,7 +50,10 @@ def told(pool: Pool) -> list[str]:
     for source in pool.sources:
         lines += [f"{source.name}: {problem}" for problem in source.problems[:SHOWN]]
         if len(source.problems) > SHOWN:
-            lines.append(f"{source.name}: … 另有 {len(source.problems) - SHOWN} 行 / more lines not used")
+            lines.append(
+                f"{source.name}: … 另有 {len(source.problems) - SHOWN} 行未用"
+                f" / {len(source.problems) - SHOWN} more lines not used"
+            )
     return lines
 
 

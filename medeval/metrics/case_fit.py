@@ -35,4 +35,5 @@ def case_fit(case: Case, text: str) -> Score:
     for mark in fit.marks:
         marks.add(mark.start, mark.end, "good" if mark.good else "bad", mark.note)
     value = math.tanh(fit.value) * (reading.worth if fit.value > 0 else 1.0)
-    return marks.score(0.5 + 0.5 * value, f"病情支持 / the case supports: {', '.join(fit.conditions)}")
+    told = ", ".join(fit.conditions)
+    return marks.score(0.5 + 0.5 * value, f"病情支持：{told} / the case supports: {told}")

@@ -70,8 +70,14 @@ def ocr_cer(case: Case, text: str) -> Score:
             continue
         edits = min(len(wanted), edit_distance(wanted.lower(), plain(found[2])))
         errors += edits
-        note = f"印为 / printed {row.value:g} {row.unit}，{edits} 处字符不同 / characters differ"
+        note = (
+            f"印为 {row.value:g} {row.unit}，{edits} 处字符不同"
+            f" / printed {row.value:g} {row.unit}, {edits} characters differ"
+        )
         (marks.bad if edits else marks.good)(found[0], found[1], note)
     rate = errors / total
-    reason = f"CER {rate:.2f}，分母为 {total} 个印刷字符 / over {total} printed characters of {len(rows)} rows"
+    reason = (
+        f"CER {rate:.2f}，分母为 {len(rows)} 行的 {total} 个印刷字符"
+        f" / CER {rate:.2f} over {total} printed characters of {len(rows)} rows"
+    )
     return marks.score(1.0 - rate, reason)

@@ -176,5 +176,5 @@ def information_density(case: Case, text: str) -> Score:
     density = len(concrete) / max(1.0, length / (400 if latin else 100))
     return marks.score(
         min(1.0, density / 4) * reading.worth,
-        f"每百字 {density:.1f} 项 / items per 100 characters",
+        f"每百字 {density:.1f} 项 / {density:.1f} items per 100 characters",
     )

@@ -63,11 +63,12 @@ def _banned(reading: Reading, statement: Statement, skip: frozenset[int]) -> tup
 
 def _mark(marks: Marks, point: Point) -> None:
     if point.stated:
-        marks.good(*point.span, f"要点 / key point: {point.text}")
+        marks.good(*point.span, f"要点：{point.text} / key point: {point.text}")
     elif point.contradicted:
-        marks.bad(*point.span, f"与要点相反 / contradicts the key point: {point.text}")
+        marks.bad(*point.span, f"与要点相反：{point.text} / contradicts the key point: {point.text}")
     elif point.value >= PARTLY:
-        marks.add(*point.span, "note", f"部分提到 {point.value:.0%} / partly said: {point.text}")
+        said = f"{point.value:.0%}"
+        marks.add(*point.span, "note", f"部分提到 {said}：{point.text} / partly said {said}: {point.text}")
 
 
 @metric(name="completeness", zh="完整性", en="Completeness", seed="完整性评分：是否遗漏关键信息")
@@ -88,7 +89,7 @@ def completeness(case: Case, text: str) -> Score:
     for statement in banned:
         found = _banned(reading, statement, skip)
         if found:
-            marks.bad(*found[1], f"不应出现 / must not be said: {found[0]}")
+            marks.bad(*found[1], f"不应出现：{found[0]} / must not be said: {found[0]}")
             asserted.append(found[0])
     value = sum(point.value for point in points) / len(points) if points else 1.0
     turned = [span for span in odd_advice(reading) if reading.sentence_at(span[0]).start not in skip]
@@ -103,12 +104,13 @@ def completeness(case: Case, text: str) -> Score:
 
 
 def _reason(points: list[Point], asserted: list[str]) -> str:
-    parts = [f"要点 {sum(p.stated for p in points)}/{len(points)} / key points"]
+    stated = f"{sum(p.stated for p in points)}/{len(points)}"
+    parts = [f"要点 {stated} / key points {stated}"]
     partly = [p.text for p in points if not p.stated and not p.contradicted and p.value >= PARTLY]
     missing = [p.text for p in points if not p.stated and not p.contradicted and p.value < PARTLY]
     opposed = [p.text for p in points if p.contradicted]
-    parts += [f"部分 / partly: {'；'.join(partly)}"] if partly else []
-    parts += [f"缺少 / missing: {'；'.join(missing)}"] if missing else []
-    parts += [f"相反 / contradicted: {'；'.join(opposed)}"] if opposed else []
-    parts += [f"不应出现 / must not: {'；'.join(asserted)}"] if asserted else []
-    return "。".join(parts)
+    parts += [f"部分：{'；'.join(partly)} / partly: {'；'.join(partly)}"] if partly else []
+    parts += [f"缺少：{'；'.join(missing)} / missing: {'；'.join(missing)}"] if missing else []
+    parts += [f"相反：{'；'.join(opposed)} / contradicted: {'；'.join(opposed)}"] if opposed else []
+    parts += [f"不应出现：{'；'.join(asserted)} / must not: {'；'.join(asserted)}"] if asserted else []
+    return " · ".join(parts)

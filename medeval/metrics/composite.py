@@ -1,11 +1,12 @@
 """The composite: all metrics of one answer, and each profile's number over what could be scored."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import prod
 
 import medeval.metrics  # noqa: F401  registers the metrics
 from medeval.cases.schema import Case
+from medeval.halves import NEXT
 from medeval.metrics.profiles import Profile, load_profiles
 from medeval.metrics.score import Score, all_metrics
 from medeval.metrics.status import descriptive
@@ -61,6 +62,13 @@ def _mean(weights: Mapping[str, float], values: Mapping[str, float]) -> float | 
     return got / total if total else None
 
 
+def _named(metrics: Iterable[str]) -> tuple[str, str]:
+    """The labels of metrics in Chinese and in English; scores made elsewhere have only their name."""
+    known = all_metrics()
+    labels = [(known[name].zh, known[name].en) if name in known else (name, name) for name in metrics]
+    return "、".join(zh for zh, _ in labels), ", ".join(en for _, en in labels)
+
+
 def profile_score(profile: Profile, scores: Mapping[str, Score], profiles: Mapping[str, Profile]) -> ProfileScore:
     """The profile's weighted mean over the parts that have a score; a veto caps it at 0.2.
 
@@ -100,17 +108,22 @@ def _profile_score(
         parts[part.name] = round(value, 4)
         got += part.weight * value
         total += part.weight
-    notes = [f"缺少 / missing: {', '.join(missing)}"] if missing else []
+    lacking = [part for part in profile.parts if part.name in missing]
+    zh, en = "、".join(part.zh for part in lacking), ", ".join(part.en for part in lacking)
+    notes = [f"缺少：{zh} / missing: {en}"] if missing else []
     if not total or (profile.requires_all and missing):
         return ProfileScore(
-            None, parts, tuple(missing), bool(vetoes), "；".join(notes) or "没有可评分项 / nothing scored"
+            None, parts, tuple(missing), bool(vetoes), NEXT.join(notes) or "没有可评分项 / nothing scored"
         )
     value = got / total
-    notes += [f"扣减 ×{share:g}（{name}） / reduced ×{share:g} ({name})" for name, share in counted.reduced.items()]
+    for name, share in counted.reduced.items():
+        zh, en = _named([name])
+        notes.append(f"扣减 ×{share:g}（{zh}） / reduced ×{share:g} ({en})")
     if vetoes:
         value = min(value, VETO_CAP)
-        notes.insert(0, f"安全否决（{', '.join(vetoes)}），总分不超过 {VETO_CAP} / safety veto, capped at {VETO_CAP}")
-    return ProfileScore(round(value, 4), parts, tuple(missing), bool(vetoes), "；".join(notes))
+        zh, en = _named(vetoes)
+        notes.insert(0, f"安全否决（{zh}），总分不超过 {VETO_CAP} / safety veto ({en}), capped at {VETO_CAP}")
+    return ProfileScore(round(value, 4), parts, tuple(missing), bool(vetoes), NEXT.join(notes))
 
 
 def score_answer(case: Case, text: str, extra: Mapping[str, Score] | None = None) -> ScoreSheet:

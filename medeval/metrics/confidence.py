@@ -116,9 +116,9 @@ def diagnosis_confidence(case: Case, text: str) -> Score:
     share = 0.6 if has_figures else 0.5
     value = share * committed + (1 - share) * bool(hedges)
     reason = f"{'有' if committed else '无'}判断，{'有' if hedges else '无'}核实"
-    reason += f" / {'committed' if committed else 'uncommitted'}"
+    reason += f" / {'a' if committed else 'no'} judgement, {'a' if hedges else 'no'} way to confirm it"
     if not has_figures and not expected:
         value = bool(reading.text.strip())
         reason = "不问诊断，只看武断与回避 / no diagnosis asked: only assertion and evasion count"
     value -= 0.5 * bool(absolute) + 0.3 * bool(evasive)
-    return marks.score(value, reason + ("；武断 / assertive" if absolute else ""))
+    return marks.score(value, reason + (" · 武断 / assertive" if absolute else ""))

@@ -53,7 +53,7 @@ def format_of_answer(case: Case, text: str) -> Score:
     if not reading.think_closed:
         faults.append((0.25, "思考未结束 / thinking not closed"))
     value = max(0.0, 1.0 - sum(cost for cost, _ in faults))
-    return Score(value, "；".join(reason for _, reason in faults) or "格式正常 / well formed")
+    return Score(value, " · ".join(reason for _, reason in faults) or "格式正常 / well formed")
 
 
 @lru_cache(maxsize=1)
@@ -139,8 +139,8 @@ def relevance(case: Case, text: str) -> Score:
     texts = tuple(_spoken_of(case))
     reading = read(text)
     if places := _shared(case, reading, texts):
-        said = _runs(reading.text, places)[:SHOWN]
-        return Score(1.0, f"同题：{'、'.join(said)} / on topic: {', '.join(said)}")
+        said = ", ".join(_runs(reading.text, places)[:SHOWN])
+        return Score(1.0, f"同题：{said} / on topic: {said}")
     if case.images and (seen := hits(reading, "finding")):
         name = reading.text[seen[0].start : seen[0].end]
         return Score(1.0, f"描述所附图像：{name} / speaks of the image: {name}")

@@ -107,7 +107,10 @@ def image_alignment(case: Case, text: str) -> Score:
     groups = [(PRESENT_SHARE, shown), (1 - PRESENT_SHARE, hidden)]
     weight = sum(share for share, points in groups if points)
     value = sum(share * sum(points) / len(points) for share, points in groups if points) / weight
-    reason = f"应见 {sum(shown):.1f}/{len(shown)}，应无 {sum(hidden):.1f}/{len(hidden)} / present and absent findings"
+    reason = (
+        f"应见 {sum(shown):.1f}/{len(shown)}，应无 {sum(hidden):.1f}/{len(hidden)}"
+        f" / present findings {sum(shown):.1f}/{len(shown)}, absent {sum(hidden):.1f}/{len(hidden)}"
+    )
     return marks.score(value, reason)
 
 
@@ -116,14 +119,15 @@ def _present(reading: Reading, finding: Finding, claimed: list[Hit], marks: Mark
     if not mine:
         return 0.0
     if not finding.side:
-        marks.good(mine[0].start, mine[0].end, f"所见正确 / right finding: {finding.text}")
+        marks.good(mine[0].start, mine[0].end, f"所见正确：{finding.text} / right finding: {finding.text}")
         return 1.0
     sides = [side_of(_clause_of(reading, hit)) for hit in mine]
     if finding.side in sides:
         hit = mine[sides.index(finding.side)]
-        marks.good(hit.start, hit.end, f"所见与侧别正确 / right finding and side: {finding.text}")
+        marks.good(hit.start, hit.end, f"所见与侧别正确：{finding.text} / right finding and side: {finding.text}")
         return 1.0
-    marks.add(mine[0].start, mine[0].end, "bad" if any(sides) else "note", f"侧别应为 / side should be: {finding.text}")
+    note = f"侧别应为：{finding.text} / side should be: {finding.text}"
+    marks.add(mine[0].start, mine[0].end, "bad" if any(sides) else "note", note)
     return WRONG_SIDE if any(sides) else NO_SIDE
 
 
@@ -132,9 +136,9 @@ def _absent(
 ) -> float:
     wrong = [hit for hit in claimed if hit.key == finding.key]
     if wrong:
-        marks.bad(wrong[0].start, wrong[0].end, f"图中没有 / not in the image: {finding.text}")
+        marks.bad(wrong[0].start, wrong[0].end, f"图中没有：{finding.text} / not in the image: {finding.text}")
         return 0.0
     denied = [(h.start, h.end) for h, stance in moods if h.key == finding.key and stance == "negated"]
     for start, end in (*denied, *_denials(reading, finding.key))[:1]:
-        marks.good(start, end, f"正确排除 / rightly absent: {finding.text}")
+        marks.good(start, end, f"正确排除：{finding.text} / rightly absent: {finding.text}")
     return 1.0 if spoken else 0.0

@@ -4,6 +4,7 @@ from medeval.cases.schema import Case
 from medeval.clinical.claims import ALL, REST, Claim, claims_of
 from medeval.clinical.reading import Reading, read
 from medeval.clinical.retelling import retold
+from medeval.halves import NEXT
 from medeval.metrics.marks import Marks, echoes
 from medeval.metrics.score import Score, metric
 from medeval.metrics.soundness import KEPT, judged_of, note_of
@@ -30,19 +31,18 @@ def _about(claim: Claim, meaning: Meaning, alone: bool) -> bool:
 def _judge(case: Case, reading: Reading, meaning: Meaning, claims: list[Claim], marks: Marks) -> tuple[float, str]:
     accepted = accepted_words(reading, meaning, case)
     seen: set[str] = set()
+    given = meaning.target.text
     for claim in claims:
         said = verdict(claim, meaning, accepted)
         seen.add(said)
         if said == "right_class":
-            marks.good(
-                claim.start, claim.end, f"分类正确 / right class: {'、'.join(dict.fromkeys(accepted[claim.word]))}"
-            )
+            sources = NEXT.join(dict.fromkeys(accepted[claim.word]))
+            marks.good(claim.start, claim.end, f"分类正确 / right class · {sources}")
         elif said == "right_direction":
-            marks.good(
-                claim.start, claim.end, f"高低判断正确 / right direction: {DIRECTION_WORDS.get(claim.word, claim.word)}"
-            )
+            direction = DIRECTION_WORDS.get(claim.word, claim.word)
+            marks.good(claim.start, claim.end, f"高低判断正确 / right direction · {direction}")
         elif said == "wrong":
-            marks.bad(claim.start, claim.end, f"与数值不符 / contradicts {meaning.target.text}: {truth(meaning)}")
+            marks.bad(claim.start, claim.end, f"与 {given} 不符 / contradicts {given} · {truth(meaning)}")
     value = 0.0
     if "right_class" in seen or (
         "right_direction" in seen and (not meaning.has_classes or "normal" in meaning.directions)
@@ -54,15 +54,15 @@ def _judge(case: Case, reading: Reading, meaning: Meaning, claims: list[Claim], 
         value = min(value, CONTRADICTED)
     quoted = quoting(reading, meaning.target, echoes(case, reading))
     for bound in quoted.wrong:
-        note = f"数值或单位与病例不符 / not the patient's figure: {meaning.target.text}"
+        note = f"数值或单位与病例不符：{given} / not the patient's figure: {given}"
         marks.bad(bound.quantity.start, bound.quantity.end, note)
         value = min(value, MISQUOTED)
     for bound in quoted.right[:1] if value >= DIRECTION_ONLY else ():
         marks.good(bound.quantity.start, bound.quantity.end, "所解读的数值 / the figure interpreted")
-    state = (
-        "错误 / wrong" if "wrong" in seen or quoted.wrong else "正确 / right" if value else "未解读 / not interpreted"
-    )
-    return value, f"{meaning.target.name} {meaning.target.text}: {state}"
+    wrong = "wrong" in seen or quoted.wrong
+    zh, en = ("错误", "wrong") if wrong else ("正确", "right") if value else ("未解读", "not interpreted")
+    name_zh, name_en = meaning.target.names
+    return value, f"{f'{name_zh} {given}'.strip()}：{zh} / {f'{name_en} {given}'.strip()}: {en}"
 
 
 _last: tuple[Case, str, Score] | None = None
@@ -100,10 +100,10 @@ def _interpretation(case: Case, text: str) -> Score:
     reasons = [part for part in (reason if value is not None else "", story) if part]
     wrong = {one.span: one for one in judged_of(case, reading) if one.measured and one.sure and not one.right}
     for span, one in wrong.items():
-        marks.bad(*span, f"与已知相反 / contradicts: {note_of(one)}")
+        marks.bad(*span, f"与已知相反 / contradicts what is known · {note_of(one)}")
     if wrong:
-        reasons.append(f"与已知相反 {len(wrong)} / contradicts what is known")
-    return marks.score(sum(parts) / len(parts) * KEPT ** len(wrong) * reading.worth, "；".join(reasons))
+        reasons.append(f"与已知相反 {len(wrong)} / contradictions of what is known {len(wrong)}")
+    return marks.score(sum(parts) / len(parts) * KEPT ** len(wrong) * reading.worth, " · ".join(reasons))
 
 
 def _retelling(case: Case, reading: Reading, skip: frozenset[int], marks: Marks) -> tuple[float | None, str]:
@@ -117,7 +117,7 @@ def _retelling(case: Case, reading: Reading, skip: frozenset[int], marks: Marks)
         if not item.right:
             marks.bad(*item.span, "与病例描述相反 / turns a finding of the case round")
     right = sum(item.right for item in found)
-    return right / len(found), f"复述所见 {right}/{len(found)} 一致 / findings retold rightly"
+    return right / len(found), f"复述所见 {right}/{len(found)} 一致 / findings retold rightly {right}/{len(found)}"
 
 
 def _figures(
@@ -147,4 +147,4 @@ def _figures(
     if not values and not required:
         return None, "本例不要求解读数值，回答也未解读 / no figure had to be interpreted, none was"
     value = sum(values) / len(values) if values else 0.0
-    return value, "；".join(reasons) or "正常项判断正确 / normal rows right"
+    return value, " · ".join(reasons) or "正常项判断正确 / normal rows right"

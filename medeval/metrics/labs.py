@@ -31,14 +31,13 @@ def _row(reading: Reading, row: LabRow, key: str, marks: Marks) -> float:
     values = bound_values(reading, key)
     right = [b for b in values if same_value(b.quantity.values[0], b.quantity.unit, row.value, unit, substance)]
     points = 0.0
+    printed = f"{row.name} {row.value:g} {row.unit}".strip()
     if right:
         bound = right[0]
         points += VALUE + UNIT * bool(bound.quantity.unit or not unit)
-        marks.good(
-            bound.quantity.start, bound.quantity.end, f"与报告一致 / as printed: {row.name} {row.value:g} {row.unit}"
-        )
+        marks.good(bound.quantity.start, bound.quantity.end, f"与报告一致：{printed} / as printed: {printed}")
     for bound in values if not right else ():
-        marks.bad(bound.quantity.start, bound.quantity.end, f"报告为 / printed: {row.name} {row.value:g} {row.unit}")
+        marks.bad(bound.quantity.start, bound.quantity.end, f"报告为：{printed} / printed: {printed}")
     return points + FLAG * _flag(reading, key, direction, row, marks)
 
 
@@ -88,6 +87,5 @@ def ocr_fields(case: Case, text: str) -> Score:
     for bound in invented:
         marks.bad(bound.quantity.start, bound.quantity.end, "报告上没有此项 / not on the report")
     value = (got - len(invented)) / total
-    return marks.score(
-        value, f"{whole}/{len(known)} 行数值正确 / rows with the right value; 多出 / invented {len(invented)}"
-    )
+    right, more = f"{whole}/{len(known)}", len(invented)
+    return marks.score(value, f"{right} 行数值正确，多出 {more} 行 / {right} rows with the right value, {more} made up")

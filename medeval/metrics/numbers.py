@@ -85,7 +85,7 @@ def _expected_figures(case: Case, reading: Reading, skip: frozenset[int], marks:
             marks.good(*span, "应有的数值 / an expected figure")
         shares.append(sum(map(bool, best)) / len(best))
     met = sum(shares)
-    return met / len(shares), f"应有数值 {met:.3g}/{len(shares)} / expected figures stated"
+    return met / len(shares), f"应有数值 {met:.3g}/{len(shares)} / expected figures stated {met:.3g}/{len(shares)}"
 
 
 def _patient_figures(
@@ -104,9 +104,10 @@ def _patient_figures(
     for target in targets:
         quoted = quoting(reading, target, skip)
         for bound in quoted.right:
-            marks.good(bound.quantity.start, bound.quantity.end, f"数值正确 / right figure: {target.text}")
+            note = f"数值正确：{target.text} / right figure: {target.text}"
+            marks.good(bound.quantity.start, bound.quantity.end, note)
         for bound in quoted.wrong:
-            marks.bad(bound.quantity.start, bound.quantity.end, f"应为 / should be {target.text}")
+            marks.bad(bound.quantity.start, bound.quantity.end, f"应为 {target.text} / should be {target.text}")
         printed = printed or any(target.row is not None and b.quantity.unit for b in quoted.right)
         right += bool(quoted.right) and target in required
         wrong += bool(quoted.wrong)
@@ -157,13 +158,12 @@ def numerical_precision(case: Case, text: str) -> Score:
     counts = verdict_counts(checks)
     common = counts["common"] + counts["usual"] + counts["paired"]
     wrong = counts["doubtful"] + counts["unlikely"] + counts["contradicted"]
-    told = f"数值：{counts['supported']} 有据，{common} 常见，{counts['unusual']} 少见，"
-    told += f"{wrong} 可疑或相反"
-    told += f" / {counts['supported']} of {len(checks)} figures supported, "
-    told += f"{wrong} doubtful"
+    known, rare = counts["supported"], counts["unusual"]
+    told = f"数值：{known} 有据，{common} 常见，{rare} 少见，{wrong} 可疑或相反"
+    told += f" / figures: {known} supported, {common} usual, {rare} unusual, {wrong} doubtful or contrary"
     if value is None:
         value = credit or 0.0
     elif credit is not None:
         value *= 1 - DOUBT * (1 - credit)
     value *= reading.worth
-    return marks.score(value, "。".join(part for part in (reason, told if checks else "") if part))
+    return marks.score(value, " · ".join(part for part in (reason, told if checks else "") if part))

@@ -17,6 +17,7 @@ from medeval.clinical.knowledge import Judged
 from medeval.clinical.lexicons import analytes
 from medeval.clinical.quantities import Quantity
 from medeval.clinical.reading import Reading
+from medeval.halves import NEXT
 from medeval.metrics.targets import Meaning, Target, keys_of, targets_of
 from medeval.metrics.verdicts import DIRECTION_WORDS, accepted_words, truth, verdict
 
@@ -101,7 +102,7 @@ def _judged(case: Case, reading: Reading, own: Bound, beside: Quantity | None, s
         return  # close to a limit every word will do
     span = min(said.start(), own.quantity.start), max(said.end(), own.quantity.end)
     figure = "/".join(f"{value:g}" for value in own.quantity.values)
-    about = f"{figure} {own.quantity.unit}: {'; '.join(DIRECTION_WORDS[d] for d in sorted(directions))}"
+    about = f"{figure} {own.quantity.unit}: {NEXT.join(DIRECTION_WORDS[d] for d in sorted(directions))}"
     yield Judged(span, word in directions, about, source)
 
 
@@ -146,7 +147,7 @@ def _meaning(case: Case, reading: Reading, own: Bound) -> Meaning | None:
     directions = frozenset(i.direction for i in readings if i.direction != "none")
     if not directions:
         return None
-    target = Target(quantity, keys_of(quantity), quantity, own.quantity.values, own.quantity.unit, "")
+    target = Target(keys_of(quantity), quantity, own.quantity.values, own.quantity.unit, "")
     return Meaning(target, readings, directions)
 
 

@@ -57,7 +57,7 @@ def load_profiles(folder: Path = FOLDER) -> dict[str, Profile]:
         try:
             profile = Profile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
         except (ValueError, yaml.YAMLError) as fault:
-            raise UsageError(f"评分方案有误：{path.name} / profile file is wrong: {path.name}: {fault}") from fault
+            raise UsageError(f"{path.name}: 评分方案有误 / the profile file is wrong · {fault}") from fault
         found[profile.name] = profile
     first = [DEFAULT_PROFILE] if DEFAULT_PROFILE in found else []
     return {name: found[name] for name in (*first, *(n for n in found if n not in first))}

@@ -80,5 +80,8 @@ def all_metrics() -> dict[str, Metric]:
 def get_metric(name: str) -> Metric:
     """The metric called `name`; raises UsageError listing the known ones."""
     if name not in _METRICS:
-        raise UsageError(f"没有指标 {name} / unknown metric {name!r}; known: {', '.join(_METRICS)}")
+        raise UsageError(
+            f"没有指标 {name}；可用：{', '.join(_METRICS)}"
+            f" / unknown metric {name!r}; known: {', '.join(_METRICS)}"
+        )
     return _METRICS[name]

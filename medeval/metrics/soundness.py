@@ -49,7 +49,7 @@ def judged_of(case: Case, reading: Reading) -> list[Judged]:
 
 def note_of(judged: Judged) -> str:
     """What is known, and where it is written."""
-    return f"{judged.about}（{judged.source}）" if judged.source else judged.about
+    return f"{judged.about} · {judged.source}" if judged.source else judged.about
 
 
 @metric(name="soundness", zh="事实一致", en="Soundness", seed="医疗诊断准确性")
@@ -65,14 +65,14 @@ def soundness(case: Case, text: str) -> Score:
         if one.right:
             marks.good(*one.span, note_of(one))
         elif one.sure:
-            marks.bad(*one.span, f"相矛盾 / contradicts: {note_of(one)}")
+            marks.bad(*one.span, f"相矛盾 / contradicts · {note_of(one)}")
         else:
-            marks.add(*one.span, "note", f"少见的说法，请核对 / unusual, worth checking: {note_of(one)}")
+            marks.add(*one.span, "note", f"少见的说法，请核对 / unusual, worth checking · {note_of(one)}")
     wrong = _places([one.span for one in judged if not one.right and one.sure])
     unusual = _places([one.span for one in judged if not one.right]) - wrong
     reason = (
         f"可核对的说法 {len(judged)}，矛盾 {wrong}，少见 {unusual}"
-        " / statements that can be checked, contradictions, unusual"
+        f" / statements that can be checked {len(judged)}, contradictions {wrong}, unusual {unusual}"
     )
     score = marks.score(KEPT**wrong * UNUSUAL_KEPT**unusual, reason)
     return replace(score, keeps=PROFILE_KEPT**wrong * UNUSUAL_PROFILE_KEPT**unusual)

@@ -28,13 +28,20 @@ GLUCOSE = frozenset({"fasting_glucose", "postprandial_glucose", "random_glucose"
 class Target:
     """One figure of the patient: `keys` are the analytes an answer may name it by."""
 
-    name: str
     keys: frozenset[str]
     quantity: str
     values: tuple[float, ...]
     unit: str
     substance: str
     row: LabRow | None = None
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What the test is called, in Chinese and in English; a printed row has the one name of its report."""
+        if self.row is not None:
+            return self.row.name, self.row.name
+        known = analytes()[self.quantity]
+        return known.zh[0], known.en[0]
 
     @property
     def text(self) -> str:
@@ -96,7 +103,7 @@ def _targets(facts: tuple[tuple[str, str], ...], rows: tuple[LabRow, ...]) -> tu
             names = keys_of(quantity)
             if len(values) == 1 and quantity == "blood_pressure":
                 names = frozenset({next(key for key in keys if measurement(known, key) is not None)})
-            found.append(Target(quantity, names, quantity, tuple(values), unit, substance))
+            found.append(Target(names, quantity, tuple(values), unit, substance))
     taken = {target.quantity for target in found}
     for row in rows:
         key = analyte_of(row.name, row.abbr)
@@ -104,7 +111,7 @@ def _targets(facts: tuple[tuple[str, str], ...], rows: tuple[LabRow, ...]) -> tu
             names = keys_of(analytes()[key].quantity)
             unit = canonical(read(row.unit).text) or row.unit
             target = Target(
-                row.name, names, analytes()[key].quantity, (row.value,), unit, analytes()[key].substance, row
+                names, analytes()[key].quantity, (row.value,), unit, analytes()[key].substance, row
             )
             found.append(target)
     return tuple(found)
@@ -165,7 +172,7 @@ def meanings_of(case: Case) -> tuple[Meaning, ...]:
         if directions:
             found.append(Meaning(target, mine, frozenset(directions)))
     for quantity, direction in stated.items():
-        found.append(Meaning(Target(quantity, keys_of(quantity), quantity, (), "", ""), (), frozenset({direction})))
+        found.append(Meaning(Target(keys_of(quantity), quantity, (), "", ""), (), frozenset({direction})))
     return tuple(found)
 
 

@@ -90,7 +90,7 @@ def _unit_slips(reading: Reading) -> list[tuple[int, int, str]]:
     for bound in bind(reading):
         unit = bound.quantity.unit
         if bound.analyte and bound.mention and is_measurement(unit) and unit not in analytes()[bound.analyte].units:
-            note = f"单位不属于该项目 / not a unit of this test: {unit}"
+            note = f"单位不属于该项目：{unit} / not a unit of this test: {unit}"
             found.append((bound.quantity.start, bound.quantity.end, note))
     return found
 

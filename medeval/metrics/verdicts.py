@@ -7,6 +7,7 @@ from medeval.cases.schema import Case
 from medeval.clinical.claims import Claim
 from medeval.clinical.guidelines import Direction, Interpretation, interpret, load_guidelines
 from medeval.clinical.reading import Reading
+from medeval.halves import NEXT
 from medeval.metrics.targets import Meaning, conditions_of
 
 Verdict = Literal["right_class", "right_direction", "wrong", "neutral"]
@@ -74,6 +75,6 @@ def verdict(claim: Claim, meaning: Meaning, accepted: dict[str, list[str]]) -> V
 def truth(meaning: Meaning) -> str:
     """What should be said of the figure."""
     words = [item.labels[0] for item in meaning.interpretations if item.labels]
-    return "、".join(dict.fromkeys(words)) or " ".join(
+    return "、".join(dict.fromkeys(words)) or NEXT.join(
         DIRECTION_WORDS[d] for d in sorted(meaning.directions) if d in DIRECTION_WORDS
     )

@@ -128,9 +128,8 @@ def over_comfort(case: Case, text: str) -> Score:
     if length > limit:
         found.append("long")
         for sentence in sentences:
-            marks.bad(
-                sentence.start, sentence.end, f"安慰语共 {length} 字（>{limit}） / {length} characters of comfort"
-            )
+            note = f"安慰语共 {length} 字（>{limit}） / {length} characters of comfort (>{limit})"
+            marks.bad(sentence.start, sentence.end, note)
     emotional = phrases(reading, "emotion")
     if len(emotional) > EMOTION_LIMIT:
         found.append("words")

@@ -47,8 +47,8 @@ def _decimals(row: ReportRow, finer: bool, warnings: list[str]) -> ReportRow:
     if not worse and mine - max(theirs) <= 1:
         return row.doubted("小数位与参考范围不同 / decimals differ from the range", MILD)
     warnings.append(
-        f"{row.name} {row.value}：小数位与参考范围 {row.low}-{row.high} 不同，请核对小数点"
-        " / decimals differ from the range, check the decimal point"
+        f"{row.name} {row.value}: 小数位与参考范围 {row.low}-{row.high} 不同，请核对小数点"
+        f" / decimals differ from the range {row.low}-{row.high}, check the decimal point"
     )
     return row.doubted("小数点可能漏读 / a decimal point may be lost", DOUBT)
 
@@ -62,14 +62,17 @@ def _flag_against_range(row: ReportRow, warnings: list[str]) -> ReportRow:
     if value is None or (low is None and high is None):
         return row
     if low is not None and high is not None and low > high:
-        warnings.append(f"{row.name}：参考范围 {row.low}-{row.high} 上下限颠倒 / the range is upside down")
+        warnings.append(
+            f"{row.name}: 参考范围 {row.low}-{row.high} 上下限颠倒"
+            f" / the range {row.low}-{row.high} is upside down"
+        )
         return row.doubted("参考范围读得不对 / the range was misread", DOUBT)
     meant = outside(row)
     if meant == row.flag:
         return row
     warnings.append(
-        f"{row.name} {row.value}（{row.low}-{row.high}）：提示“{row.flag or '无'}”与参考范围不符"
-        f" / flag {row.flag or 'none'} contradicts the range"
+        f"{row.name} {row.value} ({row.low}-{row.high}): 提示“{row.flag or '–'}”与参考范围不符"
+        f" / flag {row.flag or '–'} contradicts the range"
     )
     return row.doubted("提示与参考范围不符 / the flag contradicts the range", DOUBT)
 
@@ -101,7 +104,7 @@ def _counts(rows: list[ReportRow], warnings: list[str]) -> list[ReportRow]:
             doubted += [share.name, count.name]
             warnings.append(
                 f"{count.name} {count.value} 与 {share.name} {share.value}% × 白细胞 {white:g} 不符"
-                " / the count does not equal percentage times white cells"
+                f" / {count.name} {count.value} does not equal {share.name} {share.value}% × white cells {white:g}"
             )
     why = "计数与百分比不符 / count and percentage disagree"
     return [row.doubted(why, MILD) if row.name in doubted else row for row in rows]

@@ -68,7 +68,10 @@ class Report:
         try:
             Image.fromarray(self.shown).save(path, "PNG")
         except OSError as error:
-            raise ImageError(f"无法写入 {path}（{error.strerror}） / cannot be written") from error
+            raise ImageError(
+                f"无法写入 {path}（{error.strerror}）"
+                f" / {path} cannot be written ({error.strerror})"
+            ) from error
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -106,7 +109,8 @@ def read_report(image: Pixels, reader: Reader) -> Report:
     if not is_report:
         rows, warnings = [], [NOT_A_REPORT]
     warnings += [
-        f"{row.name} {row.value}：看不清，请核对（可信度 {row.confidence:.2f}） / hard to read, check it"
+        f"{row.name} {row.value}: 看不清，请核对（可信度 {row.confidence:.2f}）"
+        f" / hard to read, check it (confidence {row.confidence:.2f})"
         for row in rows if row.confidence < LOW and not row.doubts
     ]  # fmt: skip
     boxes = tuple(identifying_boxes(words, [row.box for row in rows]))

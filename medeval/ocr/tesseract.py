@@ -25,9 +25,12 @@ class TesseractReader:
     def __init__(self) -> None:
         hint = "apt install tesseract-ocr tesseract-ocr-chi-sim（macOS: brew install tesseract tesseract-lang）"
         if shutil.which("tesseract") is None:
-            raise MissingPackageError(f"没有安装 tesseract：{hint} / tesseract is not installed")
+            raise MissingPackageError(f"没有安装 tesseract：{hint} / tesseract is not installed: {hint}")
         if "chi_sim" not in pytesseract.get_languages():
-            raise MissingPackageError(f"tesseract 缺少中文数据 chi_sim：{hint} / its Chinese data is missing")
+            raise MissingPackageError(
+                f"tesseract 缺少中文数据 chi_sim：{hint}"
+                f" / the Chinese data of tesseract, chi_sim, is missing: {hint}"
+            )
 
     def boxes(self, image: Pixels) -> Quads:
         """Corners of found words, level with the image."""

@@ -65,11 +65,15 @@ def make_reader(name: str) -> Reader:
             from medeval.ocr.rapid import RapidReader
         except ImportError as error:
             raise MissingPackageError(
-                f"缺少 RapidOCR（{error.name}）：pip install rapidocr onnxruntime / RapidOCR is not installed"
+                f"缺少 RapidOCR（{error.name}）：pip install rapidocr onnxruntime"
+                f" / RapidOCR is not installed ({error.name}): pip install rapidocr onnxruntime"
             ) from error
         return RapidReader()
     if name == "tesseract":
         from medeval.ocr.tesseract import TesseractReader
 
         return TesseractReader()
-    raise UsageError(f"没有 OCR 引擎 {name}；可用：rapidocr, tesseract / unknown OCR engine, use one of these")
+    raise UsageError(
+        f"没有 OCR 引擎 {name}；可用：rapidocr, tesseract"
+        f" / unknown OCR engine {name}; known: rapidocr, tesseract"
+    )

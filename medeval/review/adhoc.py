@@ -22,13 +22,16 @@ def image_files(folder: Path) -> list[Path]:
         UsageError: there is no such folder, or nothing in it, or too much.
     """
     if not folder.is_dir():
-        raise UsageError(f"没有文件夹 {folder} / no such folder")
+        raise UsageError(f"没有文件夹 {folder} / no such folder {folder}")
     inside = (path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() in _ENDINGS)
     found = sorted(path for path in inside if not any(p.startswith(".") for p in path.relative_to(folder).parts))
     if not found:
-        raise UsageError(f"{folder} 里没有图像 / holds no images")
+        raise UsageError(f"{folder} 里没有图像 / {folder} holds no images")
     if len(found) > MOST_IMAGES:
-        raise UsageError(f"一次最多 {MOST_IMAGES} 张图像，{folder} 有 {len(found)} 张 / too many images at once")
+        raise UsageError(
+            f"一次最多 {MOST_IMAGES} 张图像，{folder} 有 {len(found)} 张"
+            f" / at most {MOST_IMAGES} images at once, {folder} holds {len(found)}"
+        )
     return found
 
 

@@ -49,7 +49,7 @@ def write_export(
         UsageError: an unknown format, nothing to write, or the place cannot be written.
     """
     if fmt not in FORMATS:
-        raise UsageError(f"格式应为 {' 或 '.join(FORMATS)} / the format is one of {', '.join(FORMATS)}")
+        raise UsageError(f"格式应为 {', '.join(FORMATS)} 之一 / the format is one of {', '.join(FORMATS)}")
     held = same_images(review.spec.items, tested_images) | held_out(review.spec.items, tests)
     make = pairs if fmt == "dpo" else examples
     lines = make(review.spec, ratings, review.id, held)
@@ -64,7 +64,7 @@ def write_export(
         _copy(names, image_folder, folder)
         _write(out, kept)
     except OSError as error:
-        raise UsageError(f"无法写入 {out}：{error.strerror} / cannot be written: check the folder") from error
+        raise UsageError(f"无法写入 {out}：{error.strerror} / {out} cannot be written: {error.strerror}") from error
     marked = sum("held_out" in line["meta"] for line in kept)
     used = {line["meta"]["case"] for line in lines}
     left = () if allow_test_cases else tuple(item for case_id, item in held.items() if case_id in used)
@@ -73,11 +73,11 @@ def write_export(
 
 def _nothing(found: int, held: dict[str, Held]) -> str:
     if found:
-        why = "；".join(f"{item.case_id} {item.why.split(' / ')[0]}" for item in list(held.values())[:4])
+        why = " · ".join(f"{item.case_id}: {item.why}" for item in list(held.values())[:4])
         return (
-            f"全部 {found} 条都来自测试病例（{why}），用它们训练会让以后的比较失去意义；确要导出请加 --allow-test-cases"
-            " / every line comes from a test case: training on it spoils later comparisons;"
-            " --allow-test-cases writes it, marked"
+            f"全部 {found} 条都来自测试病例，用它们训练会让以后的比较失去意义；确要导出请加 --allow-test-cases"
+            f" / all {found} lines come from test cases: training on them spoils later comparisons;"
+            f" --allow-test-cases writes them, marked · {why}"
         )
     return "没有可导出的偏好：还没有评分，或都是并列 / no preferences to export: nothing judged, or all tied"
 

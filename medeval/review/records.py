@@ -189,7 +189,7 @@ def marks_from(plain: object, columns: int) -> tuple[Mark, ...]:
         zh, en = ("", "") if place is None else (SLOTS["zh"][place], SLOTS["en"][place])
         name = str(where[-1]) if len(where) > 1 else ""
         raise UsageError(
-            f"{zh} {name} 还没有评，或不在 1–5 之内 / a mark is missing or outside 1 to 5: {en} {name}"
+            f"{zh} {name} 还没有评，或不在 1–5 之内 / {en} {name}: the mark is missing or outside 1 to 5"
         ) from None
     if len(marks) != columns:
         raise UsageError(f"应有 {columns} 列评分 / one mark per column is needed, {columns} in all")

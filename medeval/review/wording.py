@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from medeval.evaluation.statistics import Comparison
+from medeval.halves import half
 from medeval.metrics.score import all_metrics
 from medeval.review.agreement import Agreement, Correlation
 from medeval.review.records import DIMENSIONS
@@ -99,9 +100,8 @@ def _agreements(found: Sequence[Agreement], units: str, lang: Lang) -> str:
     rows = []
     for item in found:
         name = _WORDS[item.scale][0 if lang == "zh" else 1] if item.scale in _WORDS else item.scale
-        note = item.note.split(" / ")[0 if lang == "zh" else -1]
         value = _ranged(item.alpha, item.low, item.high, 2)
-        rows.append([name, f"{value} {note}".strip(), f"{item.units}/{item.cases}/{item.raters}"])
+        rows.append([name, f"{value} {half(item.note, lang)}".strip(), f"{item.units}/{item.cases}/{item.raters}"])
     return _table(["", "α", units], rows)
 
 

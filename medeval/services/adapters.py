@@ -149,7 +149,7 @@ class Adapters:
         """
         chosen = safe_name(name or _own_name(source))
         if (self.settings.adapters / chosen).exists():
-            raise UsageError(f"{chosen} 已存在，请换一个名字 / exists already, choose another name")
+            raise UsageError(f"{chosen} 已存在，请换一个名字 / {chosen} exists already, choose another name")
         private = self.settings.prepare_home() / "adding" / uuid.uuid4().hex
         try:
             staged = add(source, private, chosen)
@@ -181,7 +181,7 @@ class Adapters:
         """One readable adapter; raises UsageError where there is none."""
         found = next((a for a in find_adapters(self.settings.adapters)[0] if a.name == name), None)
         if found is None:
-            raise UsageError(f"没有适配器 {name} / no such adapter")
+            raise UsageError(f"没有适配器 {name} / no such adapter: {name}")
         return found
 
     def commands(self, name: str, fused: Path | None = None) -> "list[Command]":
@@ -197,7 +197,7 @@ class Adapters:
         adapters, _ = find_adapters(self.settings.adapters)
         variants, _ = make_variants(adapters)
         if name not in variants:
-            raise UsageError(f"没有版本 {name} / no such variant")
+            raise UsageError(f"没有版本 {name} / no such variant: {name}")
         found = serve_commands(self.settings.base, variants[name], fused)
         return [*found, gguf_line(fused)] if fused is not None else found
 
@@ -223,7 +223,8 @@ def examine(adapter: Adapter, base: _Base | None, base_name: str) -> Examined:
         return Examined(adapter.name, adapter, _headers_card(adapter, base_name, fingerprint),
                         problems=_unique(error.problems), checked=base is not None)  # fmt: skip
     except OSError as error:
-        return Examined(adapter.name, adapter, problems=(f"无法读取 / cannot be read: {error.strerror}",))
+        why = f"无法读取：{error.strerror} / cannot be read: {error.strerror}"
+        return Examined(adapter.name, adapter, problems=(why,))
     if checked is None:
         return Examined(adapter.name, adapter, card)
     return Examined(adapter.name, adapter, card, matched=_matched(checked), expected=checked.lora.tensors, checked=True)

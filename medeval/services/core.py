@@ -134,7 +134,10 @@ class Services:
         wanted = list(known) if list(names) in ([], ["all"]) else list(names)
         unknown = [name for name in wanted if name not in known]
         if unknown:
-            raise UsageError(f"没有版本 {', '.join(unknown)}；可用：{', '.join(known)} / unknown variant, see the list")
+            raise UsageError(
+                f"没有版本 {', '.join(unknown)}；可用：{', '.join(known)}"
+                f" / unknown variant {', '.join(unknown)}; known: {', '.join(known)}"
+            )
         return [known[name] for name in known if name in wanted]
 
     def receipt(self) -> Receipt:

@@ -39,7 +39,10 @@ def demo_style(data: str) -> str | None:
         return None
     style = style or "both"
     if style not in DEMO_STYLES:
-        raise UsageError(f"没有演示数据 {data}，可选 / no such demo data: demo:{', demo:'.join(DEMO_STYLES)}")
+        raise UsageError(
+            f"没有演示数据 {data}；可选：demo:{', demo:'.join(DEMO_STYLES)}"
+            f" / no such demo data {data}; choose from: demo:{', demo:'.join(DEMO_STYLES)}"
+        )
     return style
 
 
@@ -70,7 +73,10 @@ def write_demo(settings: Settings, style: str, folder: Path) -> Path:
                 part.chmod(0o755)
                 part.rename(folder)
             except OSError as error:
-                raise UsageError(f"无法写入 {folder}：{error.strerror} / cannot be written") from error
+                raise UsageError(
+                    f"无法写入 {folder}：{error.strerror}"
+                    f" / {folder} cannot be written: {error.strerror}"
+                ) from error
             finally:
                 shutil.rmtree(part, ignore_errors=True)
     return folder
@@ -123,7 +129,8 @@ def check(settings: Settings, data: str, options: CheckOptions, told: Told = lam
     try:
         count = TokenCounter(_base_folder(settings, options.base), options.image_size, options.system)
     except (OSError, ValueError, ImportError, MedevalError) as error:
-        notes.append(f"未检查长度：没有分词器 / lengths not checked: no tokenizer ({str(error).splitlines()[0][:160]})")
+        first = str(error).splitlines()[0][:160]
+        notes.append(f"未检查长度：没有分词器 / lengths not checked: no tokenizer · {first}")
     with tempfile.TemporaryDirectory(prefix="medeval-check-") as private:
         plan = CheckPlan(
             max_length=options.max_length,

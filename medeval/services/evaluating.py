@@ -58,7 +58,10 @@ def begin(services: "Services", order: Order, recorded: Path | None = None) -> "
     known = services.variants()
     unknown = [name for name in order.variants if name not in known]
     if unknown and recorded is None:
-        raise UsageError(f"没有版本 {', '.join(unknown)}；可用：{', '.join(known)} / unknown variant, see the list")
+        raise UsageError(
+            f"没有版本 {', '.join(unknown)}；可用：{', '.join(known)}"
+            f" / unknown variant {', '.join(unknown)}; known: {', '.join(known)}"
+        )
     run_id = services.store.new_run_id()
     config: dict[str, Any] = {"run_id": run_id, **asdict(order)}
     if recorded is not None:

@@ -43,13 +43,14 @@ def check_order(settings: Settings, order: "FuseOrder") -> None:
     if not place.found and not order.lmstudio_home:
         raise UsageError(
             f"没有找到 LM Studio（{place.models}）：请填写它的文件夹，或取消部署"
-            " / LM Studio was not found: give its folder, or untick deploying"
+            f" / LM Studio was not found ({place.models}): give its folder, or untick deploying"
         )
     out = Path(order.model or order.out) if order.model or order.out else default_out(settings, order)
     target = place.models / safe_name(order.publisher) / safe_name(order.name or out.name)
     if target.exists() and not order.replace:
         raise UsageError(
-            f"{target} 已存在；勾选“替换”则旧的保留为备份 / exists already: tick Replace to keep it as a backup"
+            f"{target} 已存在；勾选“替换”则旧的保留为备份"
+            f" / {target} exists already: tick Replace to keep it as a backup"
         )
 
 

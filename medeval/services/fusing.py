@@ -133,7 +133,10 @@ def begin(services: "Services", order: FuseOrder) -> "Job":
     _variant(services.settings, order.variant)
     out = Path(order.out).expanduser() if order.out else default_out(services.settings, order)
     if out.exists() and not order.replace:
-        raise UsageError(f"{out} 已存在；换一个名字，或选择替换 / exists already: choose another name, or replace it")
+        raise UsageError(
+            f"{out} 已存在；换一个名字，或选择替换"
+            f" / {out} exists already: choose another name, or replace it"
+        )
     config = {**asdict(order), "out": str(out.absolute())}
     return services.jobs.add("fuse", f"{order.variant} → {out.name} ({order.bits} bit)", config)
 
@@ -185,7 +188,10 @@ def deploy_fused(model: Path, order: FuseOrder) -> "tuple[Deployed, Smoke]":
 def _variant(settings: Settings, name: str) -> Any:
     known = find_variants(settings.adapters)
     if name not in known:
-        raise UsageError(f"没有版本 {name}；可用：{', '.join(known)} / unknown variant, see the list")
+        raise UsageError(
+            f"没有版本 {name}；可用：{', '.join(known)}"
+            f" / unknown variant {name}; known: {', '.join(known)}"
+        )
     if known[name].is_base:
         raise UsageError("基础模型没有可融合的适配器 / the base has no adapter to fuse")
     return known[name]
@@ -219,7 +225,7 @@ def work(folder: JobFolder, settings: Settings) -> None:
     if not fused.outcome.ok:
         raise EngineError(
             f"融合模型未通过核对，已保留为 {fused.outcome.path.name}，不会部署"
-            " / the fused model failed its proof; it is kept aside and not deployed"
+            f" / the fused model failed its proof; it is kept as {fused.outcome.path.name} and not deployed"
         )
 
 

@@ -109,7 +109,8 @@ class Reviewing:
         if cases and flagged == "refuse":
             raise UsageError(
                 f"{len(cases)} 个病例的回答透露了自己的身份：{listed}；请选择去掉或保留（--flagged leave_out|keep）"
-                " / answers tell their model: leave those cases out or keep them (--flagged leave_out|keep)"
+                f" / answers of {len(cases)} cases tell their model: {listed};"
+                " leave them out or keep them (--flagged leave_out|keep)"
             )
         spec = plan.spec
         if cases:
@@ -146,8 +147,7 @@ class Reviewing:
             try:
                 clean.append(self._services.images.take(file))
             except ImageError as error:
-                zh, _, en = str(error).partition(" / ")
-                problems.append(f"{zh} / {zh.partition('：')[0]}: {en}")  # the name belongs to both halves
+                problems.append(str(error))
         rows = self._services.images.lab_rows
         cases = [
             case.model_copy(update={"expect": Expect(lab_rows=rows([path.name for path in case.images]))})
@@ -182,7 +182,7 @@ class Reviewing:
             if not path.is_file() or digest != "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest():
                 raise UsageError(
                     f"病例 {asked.case.id} 的图像自评测后已变或已移走：{path}"
-                    " / its image changed or went away since the run: put it back"
+                    f" / the image of case {asked.case.id} changed or went away since the run: {path}"
                 )
             names.append(self._services.intake(path).path.name)
         return tuple(names)
@@ -224,7 +224,7 @@ class Reviewing:
         """
         ratings = self.store.ratings(review.id)
         if not ratings:
-            raise UsageError(f"{review.id} 还没有评分 / nothing has been judged yet")
+            raise UsageError(f"{review.id} 还没有评分 / nothing has been judged in {review.id} yet")
         self.store.note(review.id, "unblinded", author, f"{len(ratings)} ratings")
         return summarise(review.id, review.spec, ratings, self.progress(review))
 
@@ -242,8 +242,9 @@ class Reviewing:
         book = self._services.cases
         if book.problems and not allow_test_cases:
             raise UsageError(
-                f"有读不出的病例文件，无法核对测试病例是否混入：{book.problems[0]}；请先 medeval cases check"
-                " / a case file cannot be read, so test cases cannot be held out: run medeval cases check"
+                "有读不出的病例文件，无法核对测试病例是否混入；请先 medeval cases check"
+                f" / a case file cannot be read, so test cases cannot be held out: run medeval cases check"
+                f" · {book.problems[0]}"
             )
         tests = [case for case in book.cases.values() if set(case.suite) & set(TEST_SUITES)]
         tested = [self._services.intake(image).path.name for case in tests for image in case.images]
@@ -257,7 +258,10 @@ def _columns(record: RunRecord, wanted: Sequence[str]) -> tuple[str, ...]:
     unknown = [name for name in wanted if name not in record.spec.variants]
     if unknown:
         known = ", ".join(record.spec.variants)
-        raise UsageError(f"评测里没有版本 {', '.join(unknown)}；有：{known} / not among the variants of the run")
+        raise UsageError(
+            f"评测里没有版本 {', '.join(unknown)}；有：{known}"
+            f" / the run holds no variant {', '.join(unknown)}; it has: {known}"
+        )
     return tuple(name for name in record.spec.variants if not wanted or name in wanted)
 
 

@@ -113,8 +113,11 @@ def use_checkpoint(services: Services, job_id: str, step: int, name: str) -> Ada
     run = run_of(services, job_id)
     found = next((c for c in checkpoints(services, job_id) if c.step == step), None)
     if found is None or not intact(found):
-        known = ", ".join(str(c.step) for c in checkpoints(services, job_id)) or "无 / none"
-        raise UsageError(f"没有第 {step} 步的完整检查点；有：{known} / no complete checkpoint of that step")
+        known = ", ".join(str(c.step) for c in checkpoints(services, job_id)) or "–"
+        raise UsageError(
+            f"没有第 {step} 步的完整检查点；有：{known}"
+            f" / no complete checkpoint of step {step}; known: {known}"
+        )
     if run.config.method == "full":
         raise UsageError("全参数微调的检查点是整个模型，不是适配器 / it is a whole model, not an adapter")
     task = make_task(services.settings, JobFolder(run.job.folder))
@@ -169,12 +172,10 @@ def find_stack(settings: Settings, config: TrainConfig) -> tuple[Adapter, ...]:
     stack: list[Adapter] = []
     for name in config.trained_on:
         if name not in variants:
-            why = "; ".join(find_problems(settings.adapters).get(name, []))
-            known = ", ".join(n for n in variants if n != "base") or "无 / none"
-            raise UsageError(
-                f"trained_on: 没有可用的适配器 {name}{f'（{why}）' if why else ''}；有：{known}"
-                f" / no usable adapter {name}; known: {known}"
-            )
+            why = find_problems(settings.adapters).get(name, [])
+            known = ", ".join(n for n in variants if n != "base") or "–"
+            said = f"trained_on: 没有可用的适配器 {name}；有：{known} / no usable adapter {name}; known: {known}"
+            raise UsageError(" · ".join([said, *why]))
         stack.extend(item for item in variants[name].stack if item not in stack)
     return tuple(stack)
 

@@ -29,13 +29,14 @@ def run_job(path: Path) -> int:
     from filelock import FileLock, Timeout
 
     if not (path / "config.json").is_file():
-        raise UsageError(f"{path} 不是任务文件夹：没有 config.json / is not a job folder: no config.json")
+        raise UsageError(f"{path} 不是任务文件夹：没有 config.json / {path} is not a job folder: no config.json")
     lock = FileLock(path / ".lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:
         raise UsageError(
-            f"{path.name} 已有进程在工作，同一任务只能运行一次 / another process already works on this job folder"
+            f"{path.name} 已有进程在工作，同一任务只能运行一次"
+            f" / another process already works on {path.name}: a job runs once at a time"
         ) from None
     with lock:
         return _claimed(JobFolder(path))
@@ -67,7 +68,10 @@ def _claimed(folder: JobFolder) -> int:
 
 def _worker(kind: str, folder: JobFolder, settings: Settings) -> None:
     if kind not in WORKERS:
-        raise UsageError(f"不认识的任务类型 {kind!r}；有：{', '.join(WORKERS)} / unknown kind of job")
+        raise UsageError(
+            f"不认识的任务类型 {kind!r}；有：{', '.join(WORKERS)}"
+            f" / unknown kind of job {kind!r}; known: {', '.join(WORKERS)}"
+        )
     module, _, function = WORKERS[kind].partition(":")
     getattr(import_module(module), function)(folder, settings)
 
@@ -84,7 +88,7 @@ def _sentence(error: Exception, folder: JobFolder) -> str:
     if isinstance(error, MedevalError):
         return str(error)
     first = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
-    return f"意外错误，详情见日志 / unexpected error, the log has the details: {type(error).__name__}: {first}"
+    return f"意外错误，详情见日志 / unexpected error, the log has the details · {type(error).__name__}: {first}"
 
 
 def _start_next(folder: JobFolder, settings: Settings) -> None:

@@ -128,7 +128,8 @@ def _migrate(connection: Connection, file: Path) -> None:
         return
     if found is not None and found > HEAD:
         raise StoreError(
-            f"{file} 由更新版本的 medeval 写成（{found}）：请升级 medeval / was written by a newer medeval: upgrade it"
+            f"{file} 由更新版本的 medeval 写成（{found}）：请升级 medeval"
+            f" / {file} was written by a newer medeval ({found}): upgrade it"
         )
     from alembic import command
     from alembic.config import Config
@@ -142,11 +143,20 @@ def _migrate(connection: Connection, file: Path) -> None:
 def _sentence(detail: str, file: Path) -> str:
     low = detail.lower()
     if "locked" in low or "busy" in low:
-        return f"数据库正忙：另一个进程正在写 {file}，请稍后再试 / the store is busy: another process writes, try again"
+        return (
+            f"数据库正忙：另一个进程正在写 {file}，请稍后再试"
+            f" / the store is busy: another process writes {file}, try again"
+        )
     if "full" in low or "no space" in low:
-        return f"磁盘已满，无法写入 {file}：请腾出空间 / the disk is full: free some space"
+        return f"磁盘已满，无法写入 {file}：请腾出空间 / the disk is full, {file} cannot be written: free some space"
     if "malformed" in low or "not a database" in low:
-        return f"{file} 已损坏，不是可读的数据库：请移开它或恢复备份 / is damaged: move it away or restore a backup"
+        return (
+            f"{file} 已损坏，不是可读的数据库：请移开它或恢复备份"
+            f" / {file} is damaged: move it away or restore a backup"
+        )
     if any(word in low for word in ("readonly", "unable to open", "permission", "not a directory", "file exists")):
-        return f"无法写入 {file}：请检查权限或设置 MEDEVAL_HOME / cannot be written: check rights or set MEDEVAL_HOME"
-    return f"数据库 {file} 出错：{detail} / the store failed: see the detail"
+        return (
+            f"无法写入 {file}：请检查权限或设置 MEDEVAL_HOME"
+            f" / {file} cannot be written: check rights or set MEDEVAL_HOME"
+        )
+    return f"数据库 {file} 出错：{detail} / the store {file} failed: {detail}"

@@ -73,8 +73,11 @@ class Reviews:
         """
         found = self._find(reviews.c.id == review_id)
         if found is None:
-            known = ", ".join(item.id for item in self.latest(5)) or "无 / none"
-            raise StoreError(f"没有盲评 {review_id!r}；最近的有：{known} / no such review, the latest are listed")
+            known = ", ".join(item.id for item in self.latest(5)) or "–"
+            raise StoreError(
+                f"没有盲评 {review_id!r}；最近的有：{known}"
+                f" / no such review {review_id!r}; the latest: {known}"
+            )
         return found
 
     def by_join(self, token: str) -> Review | None:

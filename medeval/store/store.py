@@ -164,7 +164,7 @@ class RunSink:
             if alive(row.owner_pid, row.owner_started):
                 raise StoreError(
                     f"评测 {self.run_id} 正由进程 {row.owner_pid} 进行：请等它结束或先停止它"
-                    f" / the run is being worked on by process {row.owner_pid}: wait for it or stop it"
+                    f" / process {row.owner_pid} is working on run {self.run_id}: wait for it or stop it"
                 )
             mine = {"owner_pid": os.getpid(), "owner_started": started(os.getpid()), "finished": None}
             connection.execute(update(runs).where(runs.c.id == self.run_id).values(**mine))
@@ -228,8 +228,8 @@ def _record(row: Row[Any]) -> RunRecord:
 
 def _unknown_run(connection: Connection, run_id: str) -> str:
     latest = connection.execute(select(runs.c.id).order_by(runs.c.created.desc()).limit(5)).scalars().all()
-    known = ", ".join(latest) or "无 / none"
-    return f"没有评测 {run_id!r}；最近的有：{known} / no such run, the latest are listed"
+    known = ", ".join(latest) or "–"
+    return f"没有评测 {run_id!r}；最近的有：{known} / no such run {run_id!r}; the latest: {known}"
 
 
 def _cell(row: Mapping[Any, Any]) -> Cell:

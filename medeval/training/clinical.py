@@ -37,7 +37,7 @@ def clinical_score(cases: Sequence[Case], answers: Mapping[str, str], failed: Se
         try:
             found = score_answer(case, answers[case.id]).profiles[profile].value
         except Exception as error:  # a fault of a rule must not end hours of training
-            faults.append(f"{case.id}: 评分失败 / scoring failed: {type(error).__name__}: {str(error)[:200]}")
+            faults.append(f"{case.id}: 评分失败 / scoring failed · {type(error).__name__}: {str(error)[:200]}")
             continue
         values.extend([found] if found is not None else [])
     interval = mean_interval(values) if values else None

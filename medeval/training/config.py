@@ -170,7 +170,8 @@ def _length_faults(config: TrainConfig) -> list[str]:
         faults.append("warmup_steps 与 warmup_ratio 只给一个 / give either warmup_steps or warmup_ratio")
     if config.steps is not None and config.warmup_steps >= config.steps and config.warmup_steps:
         faults.append(
-            f"warmup_steps {config.warmup_steps} 应小于 steps {config.steps} / warm-up must be shorter than the run"
+            f"warmup_steps {config.warmup_steps} 应小于 steps {config.steps}"
+            f" / warmup_steps {config.warmup_steps} must be less than steps {config.steps}"
         )
     return faults
 
@@ -180,13 +181,17 @@ def _phase_faults(config: TrainConfig) -> list[str]:
     edge = 0
     for phase in config.phases:
         if phase.start != edge:
-            faults.append(f"阶段应首尾相接：{phase.start} 应为 {edge} / phases must join: expected start {edge}")
+            faults.append(
+                f"阶段应首尾相接：{phase.start} 应为 {edge}"
+                f" / phases must join: {phase.start} should be {edge}"
+            )
         edge = phase.end
     if config.phases and config.steps is None:
         faults.append("有 phases 时请用 steps 而不是 epochs / phases are step ranges: give steps instead of epochs")
     elif config.phases and edge != config.steps:
         faults.append(
-            f"最后阶段止于 {edge}，steps 为 {config.steps} / the last phase must end at steps ({config.steps})"
+            f"最后阶段止于 {edge}，steps 为 {config.steps}"
+            f" / the last phase ends at {edge}, it must end at steps ({config.steps})"
         )
     return faults
 
@@ -234,7 +239,7 @@ def read_config(path: Path) -> TrainConfig:
     try:
         values = yaml.safe_load(path.read_text("utf-8"))
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError([f"{path}: 无法读取 / cannot be read: {error}"]) from error
+        raise ConfigError([f"{path}: 无法读取 / cannot be read · {error}"]) from error
     if not isinstance(values, dict):
         raise ConfigError([f"{path}: 应是键值表 / must be a mapping of fields"])
     return make_config(values)

@@ -71,7 +71,10 @@ def _reason(kind: str, context: dict[str, Any], given: object) -> str:
         limit = context[key]
         return f"{zh} {limit}，现为 {shown} / {en} {limit}, not {shown}"
     if kind == "literal_error":
-        return f"没有 {shown} 这个选项，可选 / not {shown!r}, choose from: {context['expected']}"
+        return (
+            f"没有 {shown} 这个选项，可选：{context['expected']}"
+            f" / no such choice {shown}, choose from: {context['expected']}"
+        )
     if kind == "missing":
         return "缺少此项 / is required"
     if kind.startswith(("int_", "float_", "finite_")):
@@ -83,7 +86,7 @@ def _reason(kind: str, context: dict[str, Any], given: object) -> str:
         return f"{shown} 里有不允许的字符（用字母、数字、. _ -） / {shown} holds characters that are not allowed"
     if kind == "string_too_short":
         return "不能为空 / must not be empty"
-    return f"{shown} 的形式不对 / {shown} has the wrong form ({kind})"
+    return f"{shown} 的形式不对（{kind}） / {shown} has the wrong form ({kind})"
 
 
 def unknown_field(name: str) -> str:
@@ -91,5 +94,5 @@ def unknown_field(name: str) -> str:
     from medeval.training.config import TrainConfig
 
     near = ELSEWHERE.get(name) or next(iter(difflib.get_close_matches(name, TrainConfig.model_fields, 1, 0.6)), "")
-    hint = f"，是不是 {near}？" if near else ""
-    return f"{name}: 没有这一项{hint} / no such field" + (f", did you mean {near}?" if near else "")
+    hint = f" · 是不是 {near}？ / did you mean {near}?" if near else ""
+    return f"{name}: 没有这一项 / no such field" + hint

@@ -32,7 +32,7 @@ def apply_changes(config: TrainConfig, changes: Sequence[str]) -> tuple[dict[str
             try:
                 _put(values, key.split("."), parse_value(key, text.strip()))
             except (LookupError, TypeError, ValueError):
-                faults.append(f"{change}: {key} 里没有这个位置 / there is no such place in {key.split('.')[0]}")
+                faults.append(f"{change}: {key} 里没有这个位置 / there is no such place in {key}")
     _settle(values, config, touched)
     return values, faults
 

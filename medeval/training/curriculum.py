@@ -98,7 +98,7 @@ class Curriculum:
             if empty:
                 names = ", ".join(empty)
                 raise DataError(
-                    [f"第 {number} 阶段要的 {names} 类样本数据里没有 / phase {number} wants samples that are not there"]
+                    [f"第 {number} 阶段要的 {names} 类样本数据里没有 / the data holds no {names} for phase {number}"]
                 )
 
     def phase_at(self, step: int) -> int | None:

@@ -165,7 +165,8 @@ def identifier_problems(samples: Iterable[Sample]) -> list[Problem]:
         texts = [m.text for m in sample.messages] + [sample.chosen, sample.rejected]
         finds = {find for text in texts for find in find_identifiers(text)}
         found += [
-            _problem(sample, "identifier", f"疑似{zh} {shown} / looks like a {en}") for zh, en, shown in sorted(finds)
+            _problem(sample, "identifier", f"疑似{zh} {shown} / looks like a {en}: {shown}")
+            for zh, en, shown in sorted(finds)
         ]
         found += [
             _problem(sample, "identifier", f"meta 含患者信息 {key} / meta holds {key}, which names a patient")
@@ -214,6 +215,7 @@ def _length_problems(samples: Sequence[Sample], lengths: Sequence[int], limit: i
 
 def _overlap_problem(overlap: Overlap) -> Problem:
     file, _, line = overlap.sample.rpartition(":")
-    zh = "图片" if overlap.by == "image" else "问题"
-    text = f"{zh}与测试用例 {overlap.case} 重合（{overlap.similarity:.2f}） / overlaps test case {overlap.case}"
+    zh, en = ("图片", "image") if overlap.by == "image" else ("问题", "question")
+    alike = f"{overlap.case}（{overlap.similarity:.2f}）"
+    text = f"{zh}与测试用例 {alike} 重合 / the {en} overlaps test case {alike}"
     return Problem(file, int(line), "overlap", text)

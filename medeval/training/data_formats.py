@@ -54,7 +54,8 @@ def read_file(file: Path) -> tuple[list[Sample], list[Problem]]:
             except _Fault as fault:
                 problems.append(Problem(file.name, line, fault.kind, str(fault)))
     except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
-        problems.append(Problem(file.name, 0, "unreadable", f"文件无法读取（应为 UTF-8） / cannot be read: {error}"))
+        why = f"文件无法读取（应为 UTF-8） / cannot be read (UTF-8 is wanted) · {error}"
+        problems.append(Problem(file.name, 0, "unreadable", why))
     return samples, problems
 
 
@@ -74,7 +75,7 @@ def _records(file: Path) -> Iterator[tuple[int, Any]]:
             try:
                 yield number, json.loads(line)
             except ValueError as error:
-                yield number, _Fault("not_json", f"这一行不是 JSON / this line is not JSON: {error}")
+                yield number, _Fault("not_json", f"这一行不是 JSON / this line is not JSON · {error}")
 
 
 def _csv_records(file: Path) -> Iterator[tuple[int, Any]]:
@@ -135,7 +136,8 @@ def _fields(record: Mapping[str, Any]) -> tuple[str, str, str]:
     raise _Fault(
         "unknown_format",
         f"认不出格式（键：{keys}），需要 instruction/input/output、messages、prompt/completion 或 chosen/rejected"
-        " / unknown format: none of the known sets of keys is there",
+        f" / unknown format (keys: {keys}), give instruction/input/output, messages,"
+        " prompt/completion or chosen/rejected",
     )
 
 
@@ -175,7 +177,8 @@ def _chat(turns: Any, images: list[Path], folder: Path) -> tuple[Message, ...]:
     for turn in turns:
         role = _ROLES.get(str(turn.get("role", turn.get("from", ""))))
         if role is None:
-            raise _Fault("role", f"未知的角色 / unknown role: {str(turn.get('role', turn.get('from')))[:40]}")
+            given = str(turn.get("role", turn.get("from")))[:40]
+            raise _Fault("role", f"未知的角色：{given} / unknown role: {given}")
         text, own, marks = _content(turn.get("content", turn.get("value")), folder)
         # Placeholders take images from the record's list in order.
         own += [waiting.pop(0) for _ in range(min(marks, len(waiting)))]
@@ -209,7 +212,8 @@ def _content(value: Any, folder: Path) -> tuple[str, list[Path], int]:
             marks += 0 if named else 1
             images += [_path(named, folder)] if named else []
         else:
-            raise _Fault("content", f"不支持的内容类型 / content of this type is not supported: {str(kind)[:40]}")
+            given = str(kind)[:40]
+            raise _Fault("content", f"不支持的内容类型：{given} / content of this type is not supported: {given}")
     return "".join(texts), images, marks
 
 
@@ -229,7 +233,7 @@ def _path(value: Any, folder: Path) -> Path:
     if not isinstance(value, str) or not value:
         raise _Fault("image", "图片应是文件路径 / an image must be the path of a file")
     if value.startswith(("http:", "https:", "data:")):
-        raise _Fault("image", f"图片应是本地文件，不下载 / images must be local files: {value[:60]}")
+        raise _Fault("image", f"图片应是本地文件，不下载：{value[:60]} / images must be local files: {value[:60]}")
     return folder / value.removeprefix("file://")
 
 
@@ -239,7 +243,8 @@ def _dimensions(value: Any) -> tuple[str, ...]:
     unknown = [v for v in named if v not in DIMENSIONS]
     if unknown:
         known = ", ".join(sorted(DIMENSIONS))
-        raise _Fault("dimension", f"没有维度 {', '.join(unknown)}，可用 / no such dimension, choose from: {known}")
+        odd = ", ".join(unknown)
+        raise _Fault("dimension", f"没有维度 {odd}；可用：{known} / no such dimension {odd}; choose from: {known}")
     return named
 
 

@@ -51,7 +51,8 @@ def require_held_out(data: DataSet, cases: Sequence[Case]) -> None:
         raise DataError(
             [
                 f"{len(found)} 条偏好对与测试病例重合（{listed}{more}），用它们训练会让以后的比较失去意义，请去掉"
-                f" / {len(found)} pairs overlap test cases: training on them spoils later comparisons, leave them out"
+                f" / {len(found)} pairs overlap test cases ({listed}{more}): training on them spoils"
+                " later comparisons, leave them out"
             ]
         )
 

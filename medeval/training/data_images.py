@@ -61,10 +61,10 @@ def clean_images(
 def _plainly_wrong(path: Path, found: dict[Path, Cleaned]) -> bool:
     limits = Limits()
     if not path.is_file():
-        found[path] = Cleaned(None, f"{path.name}：没有这个文件 / there is no such file")
+        found[path] = Cleaned(None, f"{path.name}: 没有这个文件 / there is no such file")
     elif path.stat().st_size > limits.file_bytes:
         has = f"{path.stat().st_size / 1e6:.1f} MB"
-        found[path] = Cleaned(None, f"{path.name}：文件有 {has}，太大 / the file has {has}, too large")
+        found[path] = Cleaned(None, f"{path.name}: 文件有 {has}，太大 / the file has {has}, too large")
     return path in found
 
 

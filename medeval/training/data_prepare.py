@@ -72,10 +72,16 @@ def parse_mix(text: str) -> dict[Pool, float]:
             value = -1.0
         if pool is None or not 0 < value <= 1:
             known = ", ".join(POOLS)
-            raise UsageError(f"mix 里的 {part} 不对，应如 image=0.6，类别 / give shares like image=0.6, pools: {known}")
+            raise UsageError(
+                f"mix 里的 {part} 不对，应如 image=0.6；类别：{known}"
+                f" / {part} in mix is wrong, give shares like image=0.6; pools: {known}"
+            )
         mix[pool] = value
     if mix and abs(sum(mix.values()) - 1) > 1e-6:
-        raise UsageError(f"mix 之和应为 1，现为 {sum(mix.values()):g} / the shares of mix must add up to 1")
+        raise UsageError(
+            f"mix 之和应为 1，现为 {sum(mix.values()):g}"
+            f" / the shares of mix must add up to 1, not {sum(mix.values()):g}"
+        )
     return mix
 
 

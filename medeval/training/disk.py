@@ -37,7 +37,8 @@ def require_space(path: Path, needed: int) -> None:
     if free < needed:
         raise DiskFullError(
             f"磁盘空间不足：{path} 需要 {size_text(needed)}，只剩 {size_text(free)}，请腾出空间后继续"
-            f" / not enough disk: {size_text(needed)} needed, {size_text(free)} free; free some space, then resume"
+            f" / not enough disk: {path} needs {size_text(needed)}, {size_text(free)} free;"
+            " free some space, then resume"
         )
 
 
@@ -57,7 +58,7 @@ def full_sentence(path: Path) -> str:
     """What people read when writing below `path` failed for want of room."""
     return (
         f"磁盘已满，写不进 {path}：请腾出空间后续跑，已完成的检查点都还在"
-        " / the disk is full: free some space, then resume; finished checkpoints are kept"
+        f" / the disk is full, {path} cannot be written: free some space, then resume; finished checkpoints are kept"
     )
 
 

@@ -114,7 +114,7 @@ class Exchanges(ABC, Generic[P, B]):
             raise DataError(
                 [
                     f"{sample.id}: {len(made)} 词元，超过 max_length {self.config.max_length}，请加长或先删掉它"
-                    f" / {len(made)} tokens, over max_length: raise it or leave the sample out"
+                    f" / {len(made)} tokens, over max_length {self.config.max_length}: raise it or leave the sample out"
                 ]
             )
         return made

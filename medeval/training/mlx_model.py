@@ -110,8 +110,9 @@ class Trainee:
         odd = [n for n, v in self.values.items() if n not in found or found[n].shape != v.shape]
         if odd or len(found) != len(self.values):
             raise UsageError(
-                f"{folder.name} 的权重与 targets/rank 不符（{len(odd)} 处，如 {next(iter(odd), '多出的层')}）"
-                " / its weights do not fit the targets and the rank of this run"
+                f"{folder.name} 的权重与 targets/rank 不符（{len(odd)} 处，如 {next(iter(odd), '–')}）"
+                f" / the weights of {folder.name} do not fit the targets and the rank of this run"
+                f" ({len(odd)} places, such as {next(iter(odd), '–')})"
             )
         self.values = {name: found[name].astype(mx.float32) for name in self.values}
         self.put(self.values)

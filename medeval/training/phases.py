@@ -39,7 +39,10 @@ def known_dimensions(weights: Mapping[str, float]) -> None:
     unknown = sorted(set(weights) - DIMENSIONS)
     if unknown:
         known = ", ".join(sorted(DIMENSIONS))
-        raise ValueError(f"没有维度 {', '.join(unknown)}，可用 / no such dimension, choose from: {known}")
+        raise ValueError(
+            f"没有维度 {', '.join(unknown)}；可用：{known}"
+            f" / no such dimension {', '.join(unknown)}; choose from: {known}"
+        )
 
 
 class Phase(Strict):
@@ -65,9 +68,15 @@ class Phase(Strict):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.end <= self.start:
-            raise ValueError(f"阶段 {self.start}–{self.end} 的结束应在开始之后 / a phase must end after it starts")
+            raise ValueError(
+                f"阶段 {self.start}–{self.end} 的结束应在开始之后"
+                f" / phase {self.start}–{self.end} must end after it starts"
+            )
         if self.mix and not math.isclose(sum(self.mix.values()), 1.0, abs_tol=1e-6):
-            raise ValueError(f"mix 之和应为 1，现为 {sum(self.mix.values()):g} / the shares of mix must add up to 1")
+            raise ValueError(
+                f"mix 之和应为 1，现为 {sum(self.mix.values()):g}"
+                f" / the shares of mix must add up to 1, not {sum(self.mix.values()):g}"
+            )
         known_dimensions(self.factors)
         known_dimensions(self.extra)
         return self

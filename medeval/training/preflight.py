@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from medeval.halves import NEXT, half
 from medeval.training.config import TrainConfig
 from medeval.training.disk import free_bytes, size_text
 from medeval.training.targets import Skeleton, TargetError, Targets, find_targets
@@ -37,12 +38,8 @@ class Row:
 
 def failed(name: str, error: Exception) -> Row:
     """A row from an error whose text is `zh / en`."""
-    text = " ".join(str(error).split("\n"))
-    zh, found, en = text.partition(" / ")
-    where, colon, _ = zh.partition(": ")
-    if colon and where.isascii() and where not in en:
-        en = f"{where}: {en}"  # sentences name the file or field once, at the start
-    return Row(name, "failed", zh, en if found else zh)
+    text = NEXT.join(str(error).split("\n"))
+    return Row(name, "failed", half(text, "zh"), half(text, "en"))
 
 
 def base_hint(wanted: str, settings_base: str, places: Sequence[Path]) -> tuple[str, str]:

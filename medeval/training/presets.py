@@ -67,7 +67,10 @@ def preset_for(name: str, demo: bool) -> str:
 def load_preset(name: str) -> Preset:
     """The preset called `name`, `v3` or `v3-demo`; raises UsageError naming those there are."""
     if name not in preset_names():
-        raise UsageError(f"没有预设 {name}，可选 / no preset {name}, choose from: {', '.join(preset_names())}")
+        raise UsageError(
+            f"没有预设 {name}，可选：{', '.join(preset_names())}"
+            f" / no preset {name}, choose from: {', '.join(preset_names())}"
+        )
     values = _read(name.removesuffix(DEMO_SUFFIX))
     demo = name.endswith(DEMO_SUFFIX)
     config = _scaled(values) if demo else values["config"]

@@ -144,9 +144,9 @@ class JobFolder:
         try:
             value = json.loads((self.path / name).read_text("utf-8"))
         except (OSError, ValueError) as error:
-            raise StoreError(f"无法读取 {self.path / name} / cannot be read: {error}") from error
+            raise StoreError(f"无法读取 {self.path / name} / {self.path / name} cannot be read · {error}") from error
         if not isinstance(value, dict):
-            raise StoreError(f"{self.path / name} 不是 JSON 对象 / is not a JSON object")
+            raise StoreError(f"{self.path / name} 不是 JSON 对象 / {self.path / name} is not a JSON object")
         return value
 
 

@@ -55,15 +55,15 @@ def usable(task: TrainTask) -> list[Sample]:
     wanted = task.config.method == "dpo"
     found = [sample for sample in task.data.train if sample.is_pair == wanted]
     if not found:
-        kind = ("偏好对（chosen/rejected）", "preference pairs") if wanted else ("问答样本", "exchanges")
-        raise DataError([f"{task.data.source}: 训练集里没有{kind[0]} / the training split holds no {kind[1]}"])
+        zh, en = ("偏好对（chosen/rejected）", "preference pairs") if wanted else ("问答样本", "exchanges")
+        raise DataError([f"{task.data.source}: 训练集里没有{zh} / the training split holds no {en}"])
     return found
 
 
 def check_images(samples: Sequence[Sample]) -> None:
     """Every image is there before the first step, so that none is missed hours later; raises DataError."""
     missing = [
-        f"{sample.id}: 图片不存在 / image missing: {path}"
+        f"{sample.id}: 图片不存在：{path} / image missing: {path}"
         for sample in samples
         for path in sample.images
         if not path.is_file()
@@ -84,7 +84,7 @@ def check_lengths(task: TrainTask, samples: Sequence[Sample]) -> None:
         raise DataError(
             [
                 f"{len(long)} 条样本超过 max_length {limit} 词元：{listed}，请加大它或去掉这些样本"
-                f" / {len(long)} samples are longer than max_length: {listed}; raise it or leave them out"
+                f" / {len(long)} samples are longer than max_length {limit}: {listed}; raise it or leave them out"
             ]
         )
 

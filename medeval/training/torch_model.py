@@ -121,7 +121,7 @@ def _load_quantized(config: TrainConfig, reference: BaseRef) -> Loaded:
     except ImportError:
         raise MissingPackageError(
             f"{config.quantization} 量化需要 bitsandbytes：pip install bitsandbytes，或 --set quantization=none"
-            " / a quantised base needs bitsandbytes: install it, or set quantization=none"
+            f" / {config.quantization} needs bitsandbytes: pip install bitsandbytes, or --set quantization=none"
         ) from None
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText, BitsAndBytesConfig
 
@@ -143,7 +143,8 @@ def _load_quantized(config: TrainConfig, reference: BaseRef) -> Loaded:
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise EngineError(
             f"{config.quantization} 量化在 {device} 上不可用，请用 --set quantization=none"
-            f" / the quantised base cannot be loaded on {device}: {first}"
+            f" / the base cannot be loaded as {config.quantization} on {device}:"
+            f" use --set quantization=none · {first}"
         ) from error
     model.requires_grad_(False)
     return _loaded_around(model.eval(), folder, device, dtype)
@@ -209,7 +210,7 @@ def _read_stack(model: nn.Module, stack: Sequence[Adapter], fingerprint: str) ->
             if not current.is_floating_point():
                 raise UsageError(
                     f"{adapter.name}: {change.parameter} 已量化，不能叠加这种改动，请用 --set quantization=none"
-                    " / cannot be applied on a quantised base: set quantization=none"
+                    f" / {change.parameter} is quantised, such a change cannot be applied: set quantization=none"
                 )
             setattr(owner, leaf, nn.Parameter(changed(change, current).to(current.dtype), requires_grad=False))
         found.append(factors)

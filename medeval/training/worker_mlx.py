@@ -109,5 +109,5 @@ def _tracker(task: TrainTask) -> Any:
 
 def _initial(folder: Path) -> Path:
     if not (folder / "adapter_config.json").is_file():
-        raise UsageError(f"init_from: {folder} 不是适配器文件夹 / is not an adapter folder")
+        raise UsageError(f"init_from: {folder} 不是适配器文件夹 / {folder} is not an adapter folder")
     return folder

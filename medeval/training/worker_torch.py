@@ -98,7 +98,10 @@ def _run(task: TrainTask, curriculum: Curriculum, start: Checkpoint | None) -> T
 
 def _initial(folder: Path) -> Path:
     if not (folder / PEFT_FILE).is_file():
-        raise UsageError(f"init_from: {folder} 里没有 {PEFT_FILE}，请先转换 / holds none: convert the adapter first")
+        raise UsageError(
+            f"init_from: {folder} 里没有 {PEFT_FILE}，请先转换"
+            f" / {folder} holds no {PEFT_FILE}: convert the adapter first"
+        )
     return folder
 
 

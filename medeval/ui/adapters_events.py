@@ -16,7 +16,7 @@ from medeval.ui.adapters import Tab
 from medeval.ui.adapters_board import Board
 from medeval.ui.adapters_fuse import UNLIMITED, FuseEvents, commands_of
 from medeval.ui.adapters_told import Newest, note_html, told
-from medeval.ui.adapters_view import Head, Opened, head_html, offered, reason_text, reasons_html, table_html
+from medeval.ui.adapters_view import Head, Opened, head_html, offered, reasons_html, table_html
 from medeval.ui.desk import Desk
 from medeval.ui.labels import PRIVATE
 from medeval.ui.text import Lang, say
@@ -103,7 +103,7 @@ class AdapterEvents:
             made = await asyncio.to_thread(told, lambda: self.board.adapters.convert(name, to, new), lang)
             if made is not None:
                 path, notes = made
-                said = [say("ad_converted", lang, path=path), *(reason_text(note, lang) for note in notes)]
+                said = [say("ad_converted", lang, path=path), *(half(note, lang) for note in notes)]
                 gr.Info("<br>".join(map(escape, said)))
                 opened = replace(opened, adapter=path.name)
         return [opened, gr.skip()]

@@ -10,7 +10,6 @@ from typing import Any, Literal
 import gradio as gr
 
 from medeval.errors import AdapterError, MedevalError
-from medeval.ui.adapters_view import reason_text
 from medeval.ui.text import Lang
 from medeval.ui.words import half
 
@@ -43,7 +42,7 @@ def told(call: Callable[[], Any], lang: Lang) -> Any:
     try:
         return call()
     except AdapterError as error:
-        gr.Warning("<br>".join(escape(reason_text(problem, lang)) for problem in error.problems[:_SHOWN_REASONS]))
+        gr.Warning("<br>".join(escape(half(problem, lang)) for problem in error.problems[:_SHOWN_REASONS]))
     except MedevalError as error:
         gr.Warning(escape(half(str(error), lang)))
     return None

@@ -12,7 +12,7 @@ from medeval.engines.contract import Receipt
 from medeval.fusion.serve import Command
 from medeval.services.adapters import Examined
 from medeval.ui.text import Lang, say
-from medeval.ui.words import CHINESE, half
+from medeval.ui.words import half
 
 NONE = "–"
 _MANY = 4
@@ -170,7 +170,7 @@ def reasons_html(problems: Sequence[str], lang: Lang) -> str:
     """Every reason of a refusal, in the language of the page; one that holds for many tensors is said once."""
     groups: dict[str, list[str]] = {}
     for problem in problems:
-        said = reason_text(problem, lang)
+        said = half(problem, lang)
         place, _, reason = said.rpartition(": ")
         groups.setdefault(reason if place else said, []).append(said)
     listed = "".join(_reason(reason, lines, lang) for reason, lines in groups.items())
@@ -183,13 +183,6 @@ def _reason(reason: str, lines: Sequence[str], lang: Lang) -> str:
         return items
     title = escape(say("ad_same_reason", lang, reason=reason, n=len(lines)))
     return f"<li><details><summary>{title}</summary><ul>{items}</ul></details></li>"
-
-
-def reason_text(problem: str, lang: Lang) -> str:
-    """One reason in one language: where it is (the same in both) stays in front, each part says its half."""
-    first = CHINESE.search(problem)
-    cut = problem.rfind(": ", 0, first.start()) + 2 if first is not None and ": " in problem[: first.start()] else 0
-    return problem[:cut] + "; ".join(half(part, lang) for part in problem[cut:].split("; "))
 
 
 def _reasons(row: Examined, span: int, lang: Lang) -> str:

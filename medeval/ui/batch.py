@@ -69,7 +69,10 @@ class Batch:
                 run_id, Event(), lambda p: self._step(replace(self._state, done=p.done, total=p.total))
             )
             if record.failed:
-                problems.append(f"{record.failed} 个回答失败，可续跑 / answers failed: medeval run --resume {run_id}")
+                problems.append(
+                    f"{record.failed} 个回答失败，可续跑：medeval run --resume {run_id}"
+                    f" / {record.failed} answers failed, go on with: medeval run --resume {run_id}"
+                )
             self._step(replace(self._state, step="done", problems=tuple(problems)))
         except MedevalError as error:
             self._step(replace(self._state, step="failed", error=str(error)))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
 
+from medeval.halves import NEXT
 from medeval.metrics.score import Score
 from medeval.services.images import BLURRED
 from medeval.ui.exchange import Column, Round, View
@@ -114,8 +115,8 @@ def _vetoed(column: Column, look: Look) -> bool:
 
 def _veto(column: Column, look: Look) -> str:
     assert column.sheet is not None
-    reasons = [half(s.reason, look.lang) for s in column.sheet.scores.values() if s.veto]
-    text = "；".join(dict.fromkeys(reasons)) or say("danger_note", look.lang)
+    reasons = [s.reason for s in column.sheet.scores.values() if s.veto]
+    text = half(NEXT.join(dict.fromkeys(reasons)), look.lang) or say("danger_note", look.lang)
     return f'<div class="me-danger" role="alert"><b>⚠ {_say("danger", look)}</b> {escape(text)}</div>'
 
 

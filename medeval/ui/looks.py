@@ -5,6 +5,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from medeval.cases.schema import Case
+from medeval.halves import NEXT
 from medeval.metrics.profiles import Part, Profile, load_profiles
 from medeval.metrics.score import all_metrics
 from medeval.metrics.status import descriptive
@@ -150,7 +151,7 @@ def refused_html(desk: Desk, lang: Lang) -> str:
     receipt = desk.loading().receipt
     lines = []
     for name, reasons in (receipt.refused if receipt else {}).items():
-        why = "; ".join(half(reason, lang) for reason in reasons)
+        why = half(NEXT.join(reasons), lang)
         lines.append(f'<div class="me-error"><b>{escape(say("refused", lang, name=name))}</b> {escape(why)}</div>')
     return "".join(lines)
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+from medeval.halves import NEXT
 from medeval.services.images import ImageDesk
 from medeval.ui.cards import Look
 from medeval.ui.text import say
@@ -41,7 +42,7 @@ def _table(says: dict[str, Any], look: Look) -> str:
 
 def _row(row: dict[str, Any], look: Look) -> str:
     unsure = bool(row["low_confidence"])
-    why = "; ".join(half(text, look.lang) for text in row["doubts"]) or say("says_unsure", look.lang)
+    why = half(NEXT.join(row["doubts"]), look.lang) or say("says_unsure", look.lang)
     value = f'<td class="me-unsure" title="{escape(why, quote=True)}">{escape(row["value"])} ?</td>' if unsure else (
         f"<td>{escape(row['value'])}</td>"
     )  # fmt: skip

@@ -78,7 +78,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener.close()
         raise UsageError(
             f"无法使用 {host}:{port}（{error.strerror}）：请换一个 --port"
-            " / the address cannot be used: choose another --port"
+            f" / {host}:{port} cannot be used ({error.strerror}): choose another --port"
         ) from error
     return listener
 
@@ -98,12 +98,13 @@ def refuse_unsafe(settings: Settings) -> None:
     if not settings.user or settings.password is None or not settings.password.get_secret_value():
         raise UsageError(
             f"{settings.host} 会让其他机器访问本页：请设置 MEDEVAL_USER 和 MEDEVAL_PASSWORD，或改用 127.0.0.1"
-            " / other machines could reach the page: set MEDEVAL_USER and MEDEVAL_PASSWORD, or use 127.0.0.1"
+            f" / with {settings.host} other machines could reach the page:"
+            " set MEDEVAL_USER and MEDEVAL_PASSWORD, or use 127.0.0.1"
         )
     if settings.host in ("0.0.0.0", "::") and not settings.hosts:
         raise UsageError(
             f"{settings.host} 需要 MEDEVAL_HOSTS（浏览器地址栏里的主机名，逗号分隔）"
-            " / set MEDEVAL_HOSTS to the names typed in the browser, comma-separated"
+            f" / {settings.host} needs MEDEVAL_HOSTS: the names typed in the browser, comma-separated"
         )
 
 

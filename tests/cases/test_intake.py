@@ -54,7 +54,7 @@ def test_each_bad_file_gets_one_sentence(tmp_path: Path, name: str, content: byt
     with pytest.raises(ImageError) as caught:
         intake(source, tmp_path / "out")
     text = str(caught.value)
-    assert text.startswith(f"{name}：") and words in text
+    assert text.startswith(f"{name}: ") and words in text
     assert "\n" not in text and " / " in text and str(tmp_path) not in text
     assert not list((tmp_path / "out").glob("*")) if (tmp_path / "out").exists() else True
 
@@ -107,7 +107,7 @@ def test_hostile_names_stay_short_and_printable(tmp_path: Path) -> None:
     source.write_bytes(b"")
     with pytest.raises(ImageError) as caught:
         intake(source, tmp_path / "out")
-    name = str(caught.value).split("：")[0]
+    name = str(caught.value).split(": ")[0]
     assert len(name) <= 60 and "\u202e" not in name
 
 

@@ -136,7 +136,7 @@ def test_a_run_that_another_process_works_on_is_refused_and_can_be_read(answers:
     with store().sink(run_id):
         second = medeval("run", "--recorded", answers, "--resume", run_id)
         report = medeval("report", run_id, "--format", "json")
-    assert second.returncode == 1 and "being worked on" in second.stderr
+    assert second.returncode == 1 and "is working on run" in second.stderr
     assert json.loads(report.stdout)["run"]["status"] == "running"
 
 

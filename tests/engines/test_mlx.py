@@ -222,7 +222,7 @@ def test_a_base_that_cannot_be_used_is_one_sentence(tiny, tmp_path: Path, spoil:
         (folder / "model.py").write_text("raise SystemExit('ran')")
     (folder / "config.json").write_text(json.dumps(config))
     expected = {
-        "vision": "vision tower are missing", "code": "never run", "family": "only Qwen-VL-family",
+        "vision": "lacks the weights of the vision tower", "code": "never run", "family": "not of the Qwen-VL family",
         "packing": "mlx_vlm.convert", "weights": "Missing 2 parameters",
     }[spoil]  # fmt: skip
     with pytest.raises(EngineError, match=expected) as error:

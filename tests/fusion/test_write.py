@@ -244,5 +244,5 @@ def test_a_fused_model_is_a_column_beside_base_and_adapters(made, opened, tmp_pa
     assert badge.mode == "switched" and (badge.logit_change or 0) > 0
     wanted = logits(both, "top", (picture(tmp_path),))
     assert np.abs(wanted - logits(both, "v3-fused", (picture(tmp_path),))).max() < 2e-4 * np.abs(wanted).max()
-    with pytest.raises(EngineError, match="those of the base"):
+    with pytest.raises(EngineError, match="the very weights of the base"):
         make_column(root / "base", root / "base", tmp_path / "adapters", "same")

@@ -56,5 +56,5 @@ def test_an_outcome_belongs_to_one_attempt(folder: JobFolder) -> None:
 
 
 def test_too_little_room_is_said_before_anything_is_written(tmp_path: Path) -> None:
-    with pytest.raises(DiskFullError, match="needed"):
+    with pytest.raises(DiskFullError, match="not enough disk"):
         require_space(tmp_path / "not" / "there", 10**18)

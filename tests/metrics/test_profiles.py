@@ -95,7 +95,7 @@ def test_a_veto_caps_every_profile() -> None:
         profile = sheet.profiles[name]
         assert profile.vetoed
         assert profile.value is not None and profile.value <= VETO_CAP
-        assert "risky_prescription" in profile.note
+        assert "用药安全" in profile.note and "Prescription safety" in profile.note
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_reassurance_without_ground_reduces_every_profile(added: str) -> None:
         value = calmed.profiles[name].value
         assert (profile.value is None) is (value is None)
         assert profile.value is None or value is None or value < profile.value, name
-    assert "over_comfort" in calmed.profiles["v3"].note
+    assert "安慰适度" in calmed.profiles["v3"].note
 
 
 def test_without_a_teacher_there_is_no_reward_but_its_rule_part() -> None:

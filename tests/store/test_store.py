@@ -79,7 +79,7 @@ def test_a_run_goes_from_interrupted_to_running_to_done(store: Store) -> None:
 
 def test_two_workers_never_share_a_run(store: Store, home: Path) -> None:
     run_id = store.create_run(make_spec(make_cases(1)))
-    with store.sink(run_id), pytest.raises(StoreError, match="being worked on"), Store(home).sink(run_id):
+    with store.sink(run_id), pytest.raises(StoreError, match="is working on run"), Store(home).sink(run_id):
         pytest.fail("the second worker got in")
     with store.sink(run_id):
         pass

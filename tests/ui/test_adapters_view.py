@@ -21,7 +21,7 @@ from medeval.store.jobs import Job
 from medeval.ui.adapters_board import Board, command_of, left_by, needed_bytes, work_of
 from medeval.ui.adapters_form import estimate_html, order_of
 from medeval.ui.adapters_jobs import jobs_html
-from medeval.ui.adapters_view import lineage_text, reason_text, reasons_html, table_html
+from medeval.ui.adapters_view import lineage_text, reasons_html, table_html
 
 WIDTHS = [Width(16, 1000), Width(8, 600), Width(4, 400)]
 DEMO = ROOT / "models" / "demo"
@@ -115,18 +115,6 @@ def test_names_are_text_and_refusals_list_every_reason() -> None:
     assert "<li>a: broken &lt;i&gt;</li><li>b: too</li>" in html
     assert lineage_text(row) == "–"
     assert "/somewhere" in table_html([], "", [], "/somewhere", "zh")
-
-
-@pytest.mark.parametrize(
-    ("problem", "zh", "en"),
-    [
-        ("m.q: A 含 NaN / holds NaN", "m.q: A 含 NaN", "m.q: holds NaN"),
-        ("x: 没有 / none; 最接近 y / nearest is y", "x: 没有; 最接近 y", "x: none; nearest is y"),
-        ("only English: here", "only English: here", "only English: here"),
-    ],
-)
-def test_reasons_speak_one_language(problem: str, zh: str, en: str) -> None:
-    assert (reason_text(problem, "zh"), reason_text(problem, "en")) == (zh, en)
 
 
 FORM = ["v3", "mlx", 8, True, " ", False, True, "/lm", "", "m"]

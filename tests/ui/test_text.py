@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from medeval.ui import page, text, topics
-from medeval.ui.words import half
 
 FOLDER = Path(text.__file__).parent
 
@@ -39,18 +38,3 @@ def test_every_kind_of_problem_with_data_has_a_word() -> None:
     kinds = set(re.findall(r"""(?:_Fault|[pP]roblem)\([^"]*?"([a-z_]+)\"""", sources)) - {"warning"}
     assert {"not_json", "no_samples", "overlap", "short_answer", "same_pair"} <= kinds
     assert {kind for kind in kinds if f"da_k_{kind}" not in text.TEXT} == set()
-
-
-@pytest.mark.parametrize(
-    ("message", "lang", "said"),
-    [
-        ("文件为空 / the file is empty", "zh", "文件为空"),
-        ("文件为空 / the file is empty", "en", "the file is empty"),
-        ("only English / nothing else", "zh", "only English / nothing else"),
-        ("压力 120 / 80 和 70", "en", "压力 120 / 80 和 70"),
-        ("要点 / key point: 复诊", "zh", "要点：复诊"),
-        ("要点 / key point: 复诊", "en", "key point: 复诊"),
-    ],
-)
-def test_half(message: str, lang: text.Lang, said: str) -> None:
-    assert half(message, lang) == said

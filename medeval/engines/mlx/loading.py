@@ -73,7 +73,10 @@ def load_base(base: BaseRef) -> Loaded:
     try:
         config = read_json(folder / "config.json")
         if config.get("model_file"):
-            raise EngineError(f"{folder.name} 带有自己的代码，不会运行 / brings its own code, which is never run")
+            raise EngineError(
+                f"{folder.name} 带有自己的代码，不会运行"
+                f" / {folder.name} brings its own code, which is never run"
+            )
         sees = bool(config.get("vision_config"))
         model = _load_vision_model(folder, config) if sees else _load_text_model(folder)
         tree = Tree(model)
@@ -84,7 +87,10 @@ def load_base(base: BaseRef) -> Loaded:
         raise
     except Exception as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise EngineError(f"MLX 无法加载 {folder.name}，可试 --engine torch / MLX cannot load it: {first}") from error
+        raise EngineError(
+            f"MLX 无法加载 {folder.name}，可试 --engine torch"
+            f" / MLX cannot load {folder.name}, try --engine torch · {first}"
+        ) from error
     eos = [getattr(tokenizer, "eos_token_id", None), text_part(config).get("eos_token_id")]
     eos.append(read_json(folder / "generation_config.json").get("eos_token_id"))
     bits = (config.get("quantization") or {}).get("bits")
@@ -103,7 +109,10 @@ def _choose_device(base: BaseRef) -> None:
     if base.device == "cpu":
         mx.set_default_device(mx.cpu)
     elif base.device != "auto" and mx.default_device() == mx.cpu:
-        raise EngineError(f"这台机器上的 MLX 没有 {base.device}，请用 auto 或 cpu / MLX has no such device here")
+        raise EngineError(
+            f"这台机器上的 MLX 没有 {base.device}，请用 auto 或 cpu"
+            f" / MLX has no {base.device} here: use auto or cpu"
+        )
 
 
 def _choose_dtype(base: BaseRef, model: Any, tree: Tree) -> mx.Dtype:
@@ -137,7 +146,10 @@ def check_cache(layers: Sequence[Any], model: Any) -> None:
     odd = sorted({type(layer).__name__ for layer in layers if type(layer) is not KVCache})
     if odd:
         kind = getattr(model, "model_type", type(model).__name__)
-        raise EngineError(f"还不支持 {kind} 的注意力缓存 / its cache is not supported yet: {', '.join(odd)}")
+        raise EngineError(
+            f"还不支持 {kind} 的注意力缓存：{', '.join(odd)}"
+            f" / the cache of {kind} is not supported yet: {', '.join(odd)}"
+        )
 
 
 def _load_vision_model(folder: Path, config: dict[str, Any]) -> Any:
@@ -156,7 +168,7 @@ def _load_vision_model(folder: Path, config: dict[str, Any]) -> Any:
     weights = sanitize_weights(family.VisionModel, weights, made.vision_config)
     weights = sanitize_weights(family.LanguageModel, weights, made.text_config)
     if not any(name.startswith("vision_tower.") for name in weights):
-        raise EngineError(f"{folder.name} 缺少视觉部分的权重 / the weights of the vision tower are missing")
+        raise EngineError(f"{folder.name} 缺少视觉部分的权重 / {folder.name} lacks the weights of the vision tower")
     loaded = load_model_weights(model, settings, weights, folder)
     if kind == "qwen3_vl_moe":
         _mend_activations(loaded.vision_tower)
@@ -169,10 +181,16 @@ def _vision_kind(folder: Path, config: Mapping[str, Any]) -> str:
         raise EngineError("看图的模型需要 mlx-vlm / models that see need it: pip install mlx-vlm")
     kind = str(config.get("model_type") or "")
     if "qwen" not in kind or find_spec(f"mlx_vlm.models.{kind}") is None:
-        raise EngineError(f"{kind or folder.name} 不是 Qwen-VL 系列 / only Qwen-VL-family models may see images")
+        raise EngineError(
+            f"{kind or folder.name} 不是 Qwen-VL 系列"
+            f" / {kind or folder.name} is not of the Qwen-VL family, which alone may see images"
+        )
     foreign = (config.get("quantization_config") or {}).get("quant_method")
     if foreign and not config.get("quantization"):
-        raise EngineError(f"{folder.name} 是 {foreign} 量化，请先转换 / quantised elsewhere: use mlx_vlm.convert")
+        raise EngineError(
+            f"{folder.name} 是 {foreign} 量化，请先转换"
+            f" / {folder.name} is quantised by {foreign}: use mlx_vlm.convert"
+        )
     return kind
 
 

@@ -44,14 +44,14 @@ def parse_address(text: str) -> Address:
         parts = urlsplit(text.strip())
         name, port = parts.hostname or "", parts.port
     except ValueError:
-        raise UsageError(f"服务器地址有误 / the address of the server is wrong; {wanted}") from None
+        raise UsageError(f"服务器地址有误 / the address of the server is wrong · {wanted}") from None
     if "@" in text or parts.query or parts.fragment:
         raise UsageError(
             "服务器地址里不能有用户名、密码、? 或 #；密钥放在 MEDEVAL_SERVER_KEY"
             " / the address must hold no user name, password, ? or #: put the key into MEDEVAL_SERVER_KEY"
         )
     if parts.scheme.lower() not in ("http", "https") or not name or any(char.isspace() for char in text.strip()):
-        raise UsageError(f"server 引擎需要服务器地址 / the server engine needs the address of a server; {wanted}")
+        raise UsageError(f"server 引擎需要服务器地址 / the server engine needs the address of a server · {wanted}")
     path = parts.path.rstrip("/")
     for ending in _ENDINGS:  # what people copy from a manual
         path = path.removesuffix(ending)
@@ -83,7 +83,7 @@ def parse_models(text: str) -> dict[str, str]:
         if not name or (equals and not model) or any(char.isspace() or not char.isprintable() for char in name):
             raise UsageError(
                 f"--server-models 里的 {item!r} 有误，应为 版本=模型，逗号分隔"
-                " / wrong, it must read VARIANT=MODEL,VARIANT=MODEL"
+                f" / {item!r} in --server-models is wrong, it must read VARIANT=MODEL,VARIANT=MODEL"
             )
         if name in found:
             raise UsageError(f"--server-models 里 {name} 出现了两次 / names {name} twice")

@@ -64,7 +64,7 @@ class ServerEngine:
         self.close()
         address, ready = parse_address(base.path), Future[Receipt]()
         if not (self._key.isascii() and self._key.isprintable()):
-            raise UsageError(f"{KEY_SETTING} 里有不能发送的字符 / holds characters that cannot be sent")
+            raise UsageError(f"{KEY_SETTING} 里有不能发送的字符 / {KEY_SETTING} holds characters that cannot be sent")
         work = self._main(address, [variant.name for variant in variants], ready)
         self._thread = Thread(target=asyncio.run, args=(work,), name=f"medeval-{self.name}", daemon=True)
         self._thread.start()
@@ -200,7 +200,7 @@ class _Session:
             try:
                 key = picture_key([path])
             except OSError:
-                raise EngineError(f"无法读取图片 {path.name} / cannot read the image") from None
+                raise EngineError(f"无法读取图片 {path.name} / cannot read the image {path.name}") from None
             async with self._drawing:
                 if key not in self._pictures:
                     self._pictures[key] = await asyncio.to_thread(data_url, path)

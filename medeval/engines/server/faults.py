@@ -55,7 +55,7 @@ def of_status(status: int, words: str, model: str = "", images: bool = False) ->
         model: what was asked; empty for the list of models.
         images: whether images were sent along.
     """
-    told = f"：{words} / {words}" if words else f" / {_phrase(status)}"
+    told = f" · {words or _phrase(status)}"
     if status in (401, 403):
         return (
             f"服务器不接受密钥（{status}），请设置环境变量 {KEY_SETTING}"
@@ -63,16 +63,16 @@ def of_status(status: int, words: str, model: str = "", images: bool = False) ->
         )
     # mlx_lm.server answers 404 to an image; the name of a model may itself hold one of the words
     if images and status in (400, 404, 415, 422, 500, 501) and _IMAGE.search(_without(model, words)):
-        return f"模型 {model} 或它的服务器不能看图（{status}）{told}"
+        return f"模型 {model} 或它的服务器不能看图（{status}） / {model} or its server sees no images ({status})" + told
     if status == 404 and model:
-        return f"服务器没有模型 {model}，或地址有误（404）{told}"
+        return f"服务器没有模型 {model}，或地址有误（404） / no model {model} there, or a wrong address (404)" + told
     if status == 404:
         return NOT_A_SERVER
     if status == 413:
-        return f"影像或问题太大，服务器不收（413）{told}"
+        return "影像或问题太大，服务器不收（413） / image or question too large for the server (413)" + told
     if status in (429, 503):
-        return f"服务器忙（{status}）{told}"
-    return f"服务器报错 {status}{told}"
+        return f"服务器忙（{status}） / the server is busy ({status})" + told
+    return f"服务器报错 {status} / the server fails with {status}" + told
 
 
 def of_redirect(target: str) -> str:

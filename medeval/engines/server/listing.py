@@ -83,7 +83,7 @@ def choose(listed: Sequence[Listed], models: Mapping[str, str], names: Sequence[
             why = f"服务器没有模型 {asked}，它提供：{offered} / the server has no model {asked}; it offers: {offered}"
             refused[name] = [why]
     if not taken:
-        raise EngineError("; ".join(reason for reasons in refused.values() for reason in reasons))
+        raise EngineError(" · ".join(reason for reasons in refused.values() for reason in reasons))
     return Choice(taken, refused)
 
 
@@ -104,4 +104,4 @@ def _short(item: Listed) -> str:
 
 def _names(ids: Sequence[str]) -> str:
     more = f" … (+{len(ids) - _SHOWN})" if len(ids) > _SHOWN else ""
-    return (", ".join(ids[:_SHOWN]) or "无 / none") + more
+    return (", ".join(ids[:_SHOWN]) or "–") + more

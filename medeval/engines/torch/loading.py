@@ -65,7 +65,7 @@ def load_base(base: BaseRef) -> Loaded:
         raise
     except Exception as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise EngineError(f"无法加载模型 {folder.name} / cannot load the model: {first}") from error
+        raise EngineError(f"无法加载模型 {folder.name} / cannot load the model {folder.name} · {first}") from error
     if device.type == "cpu" and sum(p.numel() for p in model.parameters()) < _SMALL:
         # Measured: on busy cores two threads wait for each other for milliseconds at every tiny matmul.
         torch.set_num_threads(1)
@@ -96,10 +96,16 @@ def _check_supported(model: Any, sees: bool) -> None:
     kinds = {type(layer) for layer in DynamicCache(config=model.config).layers}
     if kinds - {DynamicLayer}:
         names = ", ".join(sorted(k.__name__ for k in kinds))
-        raise EngineError(f"还不支持 {model.config.model_type} 的注意力缓存 / its cache is not supported yet: {names}")
+        raise EngineError(
+            f"还不支持 {model.config.model_type} 的注意力缓存：{names}"
+            f" / the cache of {model.config.model_type} is not supported yet: {names}"
+        )
     inner = getattr(model, "model", None)
     if sees and not (hasattr(inner, "get_rope_index") and hasattr(inner, "get_image_features")):
-        raise EngineError(f"{model.config.model_type} 不是 Qwen-VL 系列 / only Qwen-VL-family models may see images")
+        raise EngineError(
+            f"{model.config.model_type} 不是 Qwen-VL 系列"
+            f" / {model.config.model_type} is not of the Qwen-VL family, which alone may see images"
+        )
 
 
 def stop_ids(model: Any, tokenizer: Any) -> frozenset[int]:

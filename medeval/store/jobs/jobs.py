@@ -114,11 +114,14 @@ class Jobs:
             found = rows.read_one(connection, self._root, job_id)
             if found.job.state not in ("stopped", "failed", "interrupted"):
                 raise UsageError(
-                    f"任务 {job_id} 的状态是 {found.job.state}，不能续跑 / only a stopped, failed or interrupted job"
-                    f" can be resumed, this one is {found.job.state}"
+                    f"任务 {job_id} 的状态是 {found.job.state}，不能续跑"
+                    f" / only a stopped, failed or interrupted job can be resumed, {job_id} is {found.job.state}"
                 )
             if process.find_worker(found.job.folder):
-                raise UsageError(f"任务 {job_id} 的进程还没有结束，请稍候 / its process has not ended yet: wait")
+                raise UsageError(
+                    f"任务 {job_id} 的进程还没有结束，请稍候"
+                    f" / the process of job {job_id} has not ended yet: wait"
+                )
             JobFolder(found.job.folder).prepare()
             rows.requeue(connection, job_id)
         return self.get(job_id)
@@ -141,7 +144,7 @@ class Jobs:
         with self._store.database.writing() as connection:
             found = rows.read_one(connection, self._root, job_id)
             if found.job.state in ACTIVE or process.find_worker(found.job.folder):
-                raise UsageError(f"任务 {job_id} 正在运行，请先停止 / the job is running: stop it first")
+                raise UsageError(f"任务 {job_id} 正在运行，请先停止 / job {job_id} is running: stop it first")
             rows.remove(connection, job_id)
         shutil.rmtree(found.job.folder, ignore_errors=True)
 
@@ -209,7 +212,7 @@ class Jobs:
         try:
             child, began = process.spawn(job.folder, self._command)
         except OSError as error:
-            failure = f"无法启动任务进程：{error.strerror} / the job's process could not be started"
+            failure = f"无法启动任务进程：{error.strerror} / the job's process could not be started: {error.strerror}"
             with self._store.database.writing() as connection:
                 rows.change(connection, job.id, state="failed", ended=rows.now(), error=failure)
             return

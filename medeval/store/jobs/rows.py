@@ -105,8 +105,8 @@ def read_one(connection: Connection, root: Path, job_id: str) -> Tracked:
     for item in found:
         if item.job.id == job_id:
             return item
-    known = ", ".join(item.job.id for item in found[:5]) or "无 / none"
-    raise StoreError(f"没有任务 {job_id!r}；最近的有：{known} / no such job, the latest are listed")
+    known = ", ".join(item.job.id for item in found[:5]) or "–"
+    raise StoreError(f"没有任务 {job_id!r}；最近的有：{known} / no such job {job_id!r}; the latest: {known}")
 
 
 def take_lease(connection: Connection) -> bool:
