@@ -75,7 +75,7 @@ def _nothing(found: int, held: dict[str, Held]) -> str:
     if found:
         why = "；".join(f"{item.case_id} {item.why.split(' / ')[0]}" for item in list(held.values())[:4])
         return (
-            f"全部 {found} 条都来自测试病例（{why}），用它们训练会让以后的比较失去意义；确要导出请加 --allow-test-cases"
+            f"全部 {found} 条都来自测试病例（{why}），用它们训练会让以后的比较失去意义；确要导出请用 --allow-test-cases"
             " / every line comes from a test case: training on it spoils later comparisons;"
             " --allow-test-cases writes it, marked"
         )

@@ -20,6 +20,7 @@ from medeval.ui.adapters_view import Head, Opened, head_html, offered, reason_te
 from medeval.ui.desk import Desk
 from medeval.ui.labels import PRIVATE
 from medeval.ui.text import Lang, say
+from medeval.ui.toasts import inform
 from medeval.ui.words import half
 
 
@@ -104,7 +105,7 @@ class AdapterEvents:
             if made is not None:
                 path, notes = made
                 said = [say("ad_converted", lang, path=path), *(reason_text(note, lang) for note in notes)]
-                gr.Info("<br>".join(map(escape, said)))
+                inform(lang, *said)
                 opened = replace(opened, adapter=path.name)
         return [opened, gr.skip()]
 

@@ -6,14 +6,13 @@ The run itself is a job in a process of its own; a page only looks at it about o
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from html import escape
 from typing import Any
 
 import gradio as gr
 
 from medeval.engines.contract import Decoding
-from medeval.errors import MedevalError
 from medeval.evaluation.records import RunRecord
 from medeval.evaluation.tables import RunTables
 from medeval.metrics.profiles import DEFAULT_PROFILE, load_profiles
@@ -27,7 +26,7 @@ from medeval.ui.evaluate_view import Shown, head_html, progress_html, runs_html
 from medeval.ui.labels import PRIVATE
 from medeval.ui.says import says_html
 from medeval.ui.text import Lang, say
-from medeval.ui.words import half
+from medeval.ui.toasts import told, warn
 
 _UNLIMITED: dict[str, Any] = {**PRIVATE, "concurrency_limit": None}
 _SESSIONS = 500
@@ -75,7 +74,7 @@ class EvaluateEvents:
     ) -> tuple[Any, Any]:
         """Puts an evaluation into the queue and shows its run."""
         decoding = Decoding(int(tokens), float(heat), seed=int(seed or 0))
-        begun = _told(lambda: self.board.begin(suite, variants, int(repeats), decoding, bool(reuse)), lang)
+        begun = told(lambda: self.board.begin(suite, variants, int(repeats), decoding, bool(reuse)), lang)
         if begun is None:
             return gr.skip(), gr.skip()
         run_id, closed = begun
@@ -98,9 +97,9 @@ class EvaluateEvents:
         """Stop or resume was pressed on a progress line."""
         job_id, what = str(event._data.get("job", "")), str(event._data.get("do", ""))
         if what == "stop":
-            _told(lambda: self.board.stop(job_id), lang)
+            told(lambda: self.board.stop(job_id), lang)
             return gr.skip()
-        closed = _told(lambda: self.board.resume(job_id), lang)
+        closed = told(lambda: self.board.resume(job_id), lang)
         if closed is None:
             return gr.skip()
         run_id = next((work.run_id for work in self.board.works() if work.job.id == job_id), shown[0])
@@ -116,7 +115,7 @@ class EvaluateEvents:
         repeat = int(data["repeat"]) if str(data.get("repeat", "")).isdecimal() else 0
         detail = self._detail(shown[0], (case_id, repeat), lang, profile)
         if not detail:
-            gr.Warning(escape(say("ev_gone", lang)))
+            warn(lang, say("ev_gone", lang))
             return gr.skip(), gr.skip()
         return (case_id, repeat), detail
 
@@ -218,12 +217,3 @@ class EvaluateEvents:
 def _about(works: list[Work], run_id: str) -> list[Work]:
     """Lines to show: what runs or waits; of ended jobs that of the shown run, and one that never got to its run."""
     return [work for work in works if work.job.active or work.run_id == run_id or work.lost]
-
-
-def _told(call: Callable[[], Any], lang: Lang) -> Any:
-    """The result of `call`; an error becomes one sentence on the page, and None."""
-    try:
-        return call()
-    except MedevalError as error:
-        gr.Warning(escape(half(str(error), lang)))
-        return None

@@ -6,8 +6,8 @@ TEXT: dict[str, tuple[str, str]] = {
     "ad_base": ("基础模型", "Base"),
     "ad_print": ("指纹", "fingerprint"),
     "ad_served": (
-        "基础模型在服务器上：检验适配器、融合和训练需要本地的权重（--base 文件夹）。",
-        "The base is on a server: checking adapters, fusing and training need local weights (--base DIR).",
+        "基础模型在服务器上：检验适配器、融合和训练需要本地的权重（启动时给 --base 文件夹）。",
+        "The base is on a server: checking adapters, fusing and training need local weights (start with --base DIR).",
     ),
     "ad_no_base": (
         "基础模型的文件不在本机，无法按文件检验适配器。",

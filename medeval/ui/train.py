@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import gradio as gr
 
 from medeval.training.presets import load_preset
+from medeval.ui.controls import FIELDS as LABELS
 from medeval.ui.desk import Desk
 from medeval.ui.labels import Labels
 from medeval.ui.text import Lang, say
 from medeval.ui.train_board import Board, Opened
-from medeval.ui.train_form import CHOICES, FIELDS, LABELS, MAIN, note_html, preview_html, texts_of
+from medeval.ui.train_form import CHOICES, FIELDS, MAIN, note_html, preview_html, texts_of
 
 FIRST_PRESET = "v3"
 CLICKS_JS = """

@@ -12,8 +12,9 @@ from medeval.errors import MedevalError
 from medeval.services import Services
 from medeval.training.config import TrainConfig
 from medeval.training.preflight import Row
+from medeval.ui.controls import with_labels
 from medeval.ui.text import Lang, say
-from medeval.ui.words import half
+from medeval.ui.words import fault_text
 
 _KEPT = 50
 
@@ -80,7 +81,7 @@ def checked_html(looked: Looked, lang: Lang) -> str:
     """The table of ✓ and ✗ with what to do."""
     rows = "".join(_row(row, lang) for row in looked.rows)
     if looked.error:
-        rows += f'<li class="me-tr-bad"><span>✗</span><div>{escape(half(looked.error, lang))}</div></li>'
+        rows += f'<li class="me-tr-bad"><span>✗</span><div>{escape(fault_text(looked.error, lang))}</div></li>'
     words = escape(say("tr_checking", lang))
     wait = f'<p class="me-tr-wait"><i class="me-dot"></i>{words}</p>' if looked.running else ""
     return f'<div class="me-tr-checked"><ul>{rows}</ul>{wait}{_verdict(looked, lang)}</div>'
@@ -89,7 +90,8 @@ def checked_html(looked: Looked, lang: Lang) -> str:
 def _row(row: Row, lang: Lang) -> str:
     look = {"ok": "me-tr-good", "warning": "me-tr-warn", "failed": "me-tr-bad"}[row.verdict]
     name = _names(lang).get(row.name, row.name)
-    return f'<li class="{look}"><span>{row.mark}</span><div><b>{escape(name)}</b> {escape(row.text(lang))}</div></li>'
+    text = escape(with_labels(row.text(lang), lang))
+    return f'<li class="{look}"><span>{row.mark}</span><div><b>{escape(name)}</b> {text}</div></li>'
 
 
 def _names(lang: Lang) -> dict[str, str]:

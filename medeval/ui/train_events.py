@@ -22,6 +22,7 @@ from medeval.ui.desk import Desk
 from medeval.ui.evaluate_board import pause
 from medeval.ui.labels import PRIVATE
 from medeval.ui.text import Lang, say
+from medeval.ui.toasts import inform, warn
 from medeval.ui.train import Train, preset_choices, suite_choices
 from medeval.ui.train_board import Board, Opened
 from medeval.ui.train_charts import curves_html
@@ -36,7 +37,7 @@ from medeval.ui.train_view import (
     runs_html,
     versus_html,
 )
-from medeval.ui.words import half
+from medeval.ui.words import fault_text
 
 _UNLIMITED: dict[str, Any] = {**PRIVATE, "concurrency_limit": None}
 _SESSIONS = 500
@@ -187,7 +188,7 @@ class TrainEvents:
         if step.isdecimal():
             name = self._told(lambda: self.board.use(str(event._data.get("job", "")), int(step)), lang)
             if name is not None:
-                gr.Info(escape(say("tr_used", lang, name=name)))
+                inform(lang, say("tr_used", lang, name=name))
         return gr.skip()
 
     def refresh(self, lang: Lang) -> Any:
@@ -243,9 +244,9 @@ class TrainEvents:
         try:
             return call()
         except ConfigError as error:
-            gr.Warning("<br>".join(escape(half(problem, lang)) for problem in error.problems))
+            warn(lang, *(fault_text(problem, lang) for problem in error.problems))
         except MedevalError as error:
-            gr.Warning(escape(half(str(error), lang)))
+            warn(lang, fault_text(str(error), lang))
         return None
 
     def _note(self, job_id: str, closed: bool) -> None:

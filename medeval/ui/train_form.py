@@ -8,16 +8,13 @@ from html import escape
 from medeval.training.config import ConfigError, TrainConfig, as_command, set_values
 from medeval.training.config_text import changes_from, value_text
 from medeval.training.presets import DEMO_SUFFIX, load_preset
+from medeval.ui.controls import with_controls
 from medeval.ui.text import Lang, say
 from medeval.ui.train_charts import schedule_html
-from medeval.ui.words import half
+from medeval.ui.words import fault_text
 
 MAIN = ("name", "data", "steps", "learning_rate", "batch_size", "rank", "suite")
-"""The few fields that people change, with their label's key."""
-LABELS = {
-    "name": "tr_name", "data": "tr_data", "steps": "tr_steps", "learning_rate": "tr_lr", "batch_size": "tr_batch",
-    "rank": "tr_rank", "suite": "tr_suite",
-}  # fmt: skip
+"""The few fields that people change; `controls.FIELDS` has the keys of their labels."""
 REST = (
     "epochs", "alpha", "dropout", "accumulation", "warmup_steps", "warmup_ratio", "weight_decay", "max_length",
     "image_size", "log_every", "eval_every", "eval_samples", "save_every", "keep_best", "keep_last", "early_stop",
@@ -62,7 +59,7 @@ def preview_html(preset: str, texts: Sequence[str], further: str, samples: int |
     try:
         config = config_of(preset, texts, further)
     except ConfigError as error:
-        items = "".join(f"<li>{escape(half(problem, lang))}</li>" for problem in error.problems)
+        items = "".join(f"<li>{escape(fault_text(problem, lang))}</li>" for problem in error.problems)
         return f'<div class="me-error me-tr-faults">{escape(say("tr_faults", lang))}<ul>{items}</ul></div>', ""
     command = (
         f'<div class="me-tr-command"><span>{escape(say("tr_command", lang))}</span>'
@@ -74,7 +71,7 @@ def preview_html(preset: str, texts: Sequence[str], further: str, samples: int |
 def note_html(preset: str, lang: Lang) -> str:
     """What a preset is, where it comes from and what was changed."""
     found = load_preset(preset)
-    parts = [f"<p>{escape(found.note.get(lang, ''))}</p>"]
+    parts = [f"<p>{escape(with_controls(found.note.get(lang, ''), lang))}</p>"]
     parts.append(f'<p class="me-quiet">{escape(say("tr_source", lang, source=found.source))}</p>')
     if found.scaled:
         recipe, scaled = load_preset(preset.removesuffix(DEMO_SUFFIX)).config, found.config
