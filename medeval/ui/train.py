@@ -38,6 +38,8 @@ class Form:
     note: gr.HTML
     fields: list[gr.Textbox | gr.Dropdown]
     further: gr.Textbox
+    followed: gr.State
+    """The alpha that follows from the rank; a field that holds another is the person's own."""
     plan: gr.HTML
     checked: gr.HTML
     check: gr.Button
@@ -121,6 +123,7 @@ def _form(board: Board, labels: Labels) -> Form:
         labels.add(further, label="tr_extra", placeholder="tr_extra_hint")
     fields = [{**main, **rest}[name] for name in FIELDS]
     drawn, line = preview_html(first, texts_of(load_preset(first).config), "", None, lang)
+    followed = gr.State(texts["alpha"])
     plan = gr.HTML(drawn, elem_id="me-tr-plan")
     check = labels.add(gr.Button(labels.say("tr_check"), size="sm", elem_id="me-tr-check"), value="tr_check")
     checked = gr.HTML(elem_id="me-tr-checked")
@@ -132,7 +135,9 @@ def _form(board: Board, labels: Labels) -> Form:
         keep = gr.Button(labels.say("tr_keep_chat"), size="sm")
     labels.add(release, value="tr_keep_train")
     labels.add(keep, value="tr_keep_chat")
-    return Form(preset, note, fields, further, plan, checked, check, command, start, asked, ask, release, keep)
+    return Form(
+        preset, note, fields, further, followed, plan, checked, check, command, start, asked, ask, release, keep
+    )
 
 
 def _main_fields(board: Board, labels: Labels, texts: dict[str, str]) -> dict[str, gr.Textbox | gr.Dropdown]:

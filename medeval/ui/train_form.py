@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from html import escape
 
 from medeval.training.config import ConfigError, TrainConfig, as_command, set_values
-from medeval.training.config_text import changes_from, value_text
+from medeval.training.config_text import changes_from, followed_alpha, value_text
 from medeval.training.presets import DEMO_SUFFIX, load_preset
+from medeval.ui.controls import FIELDS as LABELS
 from medeval.ui.controls import with_controls
 from medeval.ui.text import Lang, say
 from medeval.ui.train_charts import schedule_html
@@ -31,6 +32,10 @@ FIELDS = (*MAIN, *REST, *CHOICES)
 """Every field with a widget of its own, in the order of the widgets; others go into the box of further lines."""
 
 
+_IN_NOTES = ("steps", "epochs", "dropout")
+"""Fields that the notes of presets speak of, with the recipe's figures."""
+
+
 def texts_of(config: TrainConfig) -> list[str]:
     """What each widget shows for a config."""
     values = config.model_dump(mode="json")
@@ -51,7 +56,17 @@ def config_of(preset: str, texts: Sequence[str], further: str) -> TrainConfig:
     changes = [
         f"{field}={text}" for field, text, before in zip(FIELDS, texts, shown, strict=True) if text.strip() != before
     ]
+    if any(change.startswith("rank=") for change in changes):
+        # alpha would follow a new rank, but the form shows one: that is what is meant
+        changes.append(f"alpha={texts[FIELDS.index('alpha')]}")
     return set_values(start, [*changes, *(line.strip() for line in further.splitlines() if line.strip())])
+
+
+def alpha_text(preset: str, rank: str) -> str | None:
+    """The alpha that keeps the preset's scale at `rank`; None where that is no rank."""
+    if not rank.strip().isdecimal() or int(rank) < 1:
+        return None
+    return value_text("alpha", followed_alpha(load_preset(preset).config, int(rank)))
 
 
 def preview_html(preset: str, texts: Sequence[str], further: str, samples: int | None, lang: Lang) -> tuple[str, str]:
@@ -75,6 +90,12 @@ def note_html(preset: str, lang: Lang) -> str:
     parts.append(f'<p class="me-quiet">{escape(say("tr_source", lang, source=found.source))}</p>')
     if found.scaled:
         recipe, scaled = load_preset(preset.removesuffix(DEMO_SUFFIX)).config, found.config
+        told = ("，" if lang == "zh" else ", ").join(
+            f"{_label(field, lang)} {_plain(recipe, field)} → {_plain(scaled, field)}"
+            for field in _IN_NOTES
+            if field in found.scaled
+        )
+        parts.insert(1, f"<p>{escape(say('tr_note_scaled', lang, changes=told))}</p>")
         rows = "".join(
             f"<li><code>{escape(field)}</code> {_shown(recipe, field)} → {_shown(scaled, field)}</li>"
             for field in found.scaled
@@ -88,4 +109,12 @@ def note_html(preset: str, lang: Lang) -> str:
 
 
 def _shown(config: TrainConfig, field: str) -> str:
-    return escape(value_text(field, config.model_dump(mode="json")[field]) or "–")
+    return escape(_plain(config, field))
+
+
+def _plain(config: TrainConfig, field: str) -> str:
+    return value_text(field, config.model_dump(mode="json")[field]) or "–"
+
+
+def _label(field: str, lang: Lang) -> str:
+    return say(LABELS[field], lang) if field in LABELS else field
