@@ -23,6 +23,8 @@ from medeval.ui.text import Lang, say
 from medeval.ui.toasts import inform
 from medeval.ui.words import half
 
+_PATH_LAST_JS = "(path, files) => path.trim() ? null : files"
+
 
 class AdapterEvents:
     """Handlers of one built tab."""
@@ -52,6 +54,9 @@ class AdapterEvents:
             [add.added, add.drop, add.path, add.name, opened], **PRIVATE,
         )  # fmt: skip
         self._then_show(added)
+        # in the browser, so that a press right after it finds only what was entered last
+        add.path.change(None, [add.path, add.drop], [add.drop], js=_PATH_LAST_JS, **PRIVATE)
+        add.drop.upload(None, None, [add.path], js="() => ''", **PRIVATE)
 
     def _then_show(self, event: Any) -> None:
         """After `event`, paints the folder of adapters, and again once the model has seen what is new."""

@@ -18,8 +18,8 @@ from medeval.training.presets import DEMO_SUFFIX, load_preset, preset_names
 from medeval.ui.data_view import state_html
 from medeval.ui.desk import Desk
 from medeval.ui.labels import PRIVATE, Labels
-from medeval.ui.text import Lang
-from medeval.ui.toasts import told
+from medeval.ui.text import Lang, say
+from medeval.ui.toasts import told, warn
 
 _UNLIMITED: dict[str, Any] = {**PRIVATE, "concurrency_limit": None}
 _LOOK_SECONDS = 0.4
@@ -119,14 +119,16 @@ class DataEvents:
 
     def check(self, path: str, preset: str, lang: Lang) -> Any:
         """A path is checked."""
+        if not _given(path, lang):
+            return gr.skip()
         found = told(lambda: demo_style(path.strip()), lang)
-        if not path.strip() or (found is None and path.strip().startswith("demo:")):
+        if found is None and path.strip().startswith("demo:"):
             return gr.skip()
         return self.checks.start(path.strip(), _options(preset))
 
     def prepare(self, path: str, mix: str, gold: float | None, lang: Lang) -> Any:
         """The data is made ready in a folder of the private home."""
-        if not path.strip():
+        if not _given(path, lang):
             return gr.skip()
         started = told(lambda: self.checks.start_prepare(path.strip(), mix.strip(), int(gold or 0)), lang)
         return gr.skip() if started is None else started
@@ -143,6 +145,14 @@ class DataEvents:
             if state is None or state.state != "running":
                 return
             await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _given(path: str | None, lang: Lang) -> bool:
+    """Whether there is something to look at; else the page says what to enter."""
+    if not (path or "").strip():
+        warn(lang, say("da_no_path", lang))
+        return False
+    return True
 
 
 def _options(preset: str) -> CheckOptions:

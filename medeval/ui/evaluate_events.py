@@ -19,7 +19,7 @@ from medeval.metrics.profiles import DEFAULT_PROFILE, load_profiles
 from medeval.metrics.score import all_metrics
 from medeval.ui import looks
 from medeval.ui.desk import Desk
-from medeval.ui.evaluate import Evaluate, metric_choices
+from medeval.ui.evaluate import Evaluate, metric_choices, same_html
 from medeval.ui.evaluate_board import Board, Work, pause
 from medeval.ui.evaluate_matrix import detail_html, matrix_html
 from medeval.ui.evaluate_view import Shown, head_html, progress_html, runs_html
@@ -48,6 +48,9 @@ class EvaluateEvents:
         told = [form.suite, form.variants, form.repeats, form.max_tokens, form.temperature, form.seed, form.reuse]
         begun = form.start.click(self.start, [*told, shown, self.switch], [shown, opened], **PRIVATE)
         self._then_follow(begun)
+        chosen = [form.repeats, form.temperature, form.reuse, self.switch]
+        gr.on([form.repeats.change, form.temperature.change, form.reuse.change, self.switch.change], self.same, chosen,
+              [form.same], trigger_mode="always_last", **PRIVATE)  # fmt: skip
         self._then_follow(form.runs.click(self.choose, [shown], [shown, opened], **PRIVATE))
         self._then_follow(result.progress.click(self.act, [shown, self.switch], [shown], **PRIVATE))
         for box in (result.profile, result.metric):
@@ -80,6 +83,12 @@ class EvaluateEvents:
         run_id, closed = begun
         self._note(run_id, closed)
         return (run_id, ""), ("", 0)
+
+    def same(self, repeats: float, temperature: float, reuse: bool, lang: Lang) -> str:
+        """Repeats or temperature were changed: whether repeats would tell anything."""
+        settings = self.desk.services.settings
+        known = not settings.served and settings.engine != "recorded"
+        return same_html(float(repeats or 1), float(temperature or 0), bool(reuse), known, lang)
 
     def choose(self, shown: Pair, event: gr.EventData) -> tuple[Any, Any]:
         """A run of the history was clicked, or boxes were ticked."""

@@ -83,6 +83,10 @@ TEXT: dict[str, tuple[str, str]] = {
     ),
     "ad_from": ("或本机路径", "Or a path on this machine"),
     "ad_from_hint": ("/路径/到/适配器文件夹", "/path/to/adapter/folder"),
+    "ad_from_info": (
+        "上传和路径只用其一：后填的会清空先填的。",
+        "An upload or a path: what is entered last clears the other.",
+    ),
     "ad_name_box": ("名称", "Name"),
     "ad_name_hint": ("如 v4；按路径添加时可留空", "such as v4; may be empty with a path"),
     "ad_add": ("检验并添加", "Check and add"),

@@ -17,6 +17,7 @@ from medeval.evaluation.records import Cell
 from medeval.evaluation.tables import run_tables
 from medeval.store.jobs import Job
 from medeval.ui.cards import Look
+from medeval.ui.evaluate import same_html
 from medeval.ui.evaluate_board import Work
 from medeval.ui.evaluate_matrix import detail_html, matrix_html, places
 from medeval.ui.evaluate_view import Shown, duration, head_html, progress_html, runs_html
@@ -118,3 +119,21 @@ def test_charts_are_svg_without_scripts_and_need_something_to_show() -> None:
     assert radar(tables.metrics, tables.variants, labels, "x") == "" and bars({}, ("a",), {}, "x") == ""
     three = {name: tables.metrics["sample_metric"] for name in ("a", "b", "c")}
     assert parsed(radar(three, tables.variants, {}, "x")).seen.count("polygon") == 4 + 3
+
+
+@pytest.mark.parametrize(
+    ("repeats", "temperature", "reuse", "known", "said"),
+    [
+        (1, 0.0, True, True, ""),
+        (10, 0.7, True, True, ""),
+        (10, 0.0, True, True, "other 9 are taken over"),
+        (10, 0.0, False, True, "only take time"),
+        (10, 0.0, True, False, "usually the same"),
+    ],
+)
+def test_repeats_that_tell_nothing_are_told(
+    repeats: int, temperature: float, reuse: bool, known: bool, said: str
+) -> None:
+    shown = same_html(repeats, temperature, reuse, known, "en")
+    assert said in shown and bool(shown) == bool(said)
+    assert bool(same_html(repeats, temperature, reuse, known, "zh")) == bool(said)

@@ -20,6 +20,7 @@ from medeval.training.history import read_history
 from medeval.training.preflight import Row
 from medeval.training.presets import load_preset, preset_names
 from medeval.ui import train_plot as plot
+from medeval.ui.data import DataEvents
 from medeval.ui.data_view import problems_html, state_html
 from medeval.ui.train_board import Opened
 from medeval.ui.train_charts import curves_html, schedule_html
@@ -292,3 +293,15 @@ def test_a_preflight_is_out_of_date_once_the_form_says_something_else(lang: Any,
         drawn = checked_html(looked, lang)
         assert (go in drawn) == (not stale) and (old in drawn) == stale
     assert preflights.compare("gone", config) is None
+
+
+@pytest.mark.parametrize("path", ["", "  ", None])
+@pytest.mark.parametrize(("lang", "said"), [("zh", "demo:both（自带语料）"), ("en", "the path of a file or folder")])
+def test_checking_or_preparing_nothing_says_what_to_enter(
+    path: Any, lang: Any, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(gr, "Warning", lambda message, **more: told.append(message))
+    handlers = object.__new__(DataEvents)
+    assert handlers.check(path, "v3-demo", lang) == handlers.prepare(path, "", 0, lang) == gr.skip()
+    assert len(told) == 2 and all(said in message for message in told)
