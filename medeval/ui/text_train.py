@@ -7,8 +7,8 @@ TEXT: dict[str, tuple[str, str]] = {
     "tr_source": ("出处：{source}", "From: {source}"),
     "tr_scaled": ("为演示模型缩放的参数", "Scaled to the demo model"),
     "tr_note_scaled": (
-        "以上是原方案的数值；演示模型很小，这里缩短为：{changes}。",
-        "These are the figures of the recipe; the demo model is small, so it trains with: {changes}.",
+        "以上是原方案的数值；演示模型很小，这里改为：{changes}。",
+        "These are the figures of the recipe; the demo model is small, so here: {changes}.",
     ),
     "tr_changed": ("与原文不同", "Differs from the document"),
     "tr_name": ("适配器名称", "Name of the adapter"),

@@ -13,6 +13,7 @@ from medeval.ui.text import Lang, say
 from medeval.ui.words import half
 
 _SECONDS = 10.0
+LANGS: tuple[Lang, ...] = ("zh", "en")
 
 
 def warn(lang: Lang, *lines: str, stays: bool = False) -> None:
@@ -32,6 +33,17 @@ def told(call: Callable[[], Any], lang: Lang, stays: bool = False) -> Any:
     except MedevalError as error:
         warn(lang, half(str(error), lang), stays=stays)
     return None
+
+
+def headings_css() -> str:
+    """Headings by language: Gradio 6 takes a title and shows the kind of the message, in English, all the same."""
+    kinds = (("warning", "toast_warning"), ("info", "toast_info"))
+    rules = [".toast-title.warning, .toast-title.info { font-size: 0; } .toast-title > * { font-size: .85rem; }"]
+    for lang in LANGS:
+        on_page = f'body:has(.me-brand[lang="{lang}"]) .toast-title'
+        for kind, key in kinds:
+            rules.append(f'{on_page}.{kind}::before {{ content: "{say(key, lang)} "; font-size: .95rem; }}')
+    return "\n".join(rules)
 
 
 def _html(lines: tuple[str, ...]) -> str:

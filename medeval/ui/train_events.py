@@ -104,7 +104,7 @@ class TrainEvents:
     def follow_rank(self, preset: str, rank: str, alpha: str, followed: str) -> tuple[Any, Any]:
         """The rank was changed: alpha keeps its ratio to it, unless the person wrote an alpha of his own."""
         new = alpha_text(preset, str(rank or ""))
-        if new is None or str(alpha or "").strip() != followed:
+        if new is None or new == followed or str(alpha or "").strip() != followed:
             return gr.skip(), gr.skip()
         return new, new
 

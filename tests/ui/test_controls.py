@@ -12,8 +12,9 @@ from medeval.training.config import ConfigError, set_values
 from medeval.training.presets import load_preset
 from medeval.ui import text
 from medeval.ui.controls import CONTROLS, FIELDS, KEPT, with_labels
+from medeval.ui.looks import brand_html
 from medeval.ui.text import Lang
-from medeval.ui.toasts import inform, told, warn
+from medeval.ui.toasts import headings_css, inform, told, warn
 from medeval.ui.words import fault_text, half
 
 PACKAGE = Path(text.__file__).parent.parent
@@ -101,6 +102,14 @@ def test_a_toast_is_headed_in_the_language_of_the_page(
     assert told(refused, lang) is None
     assert shown[:2] == [("&lt;b&gt;<br>two", None, warning), ("made", 10.0, info)]
     assert "--name" not in shown[2][0] and shown[2][2] == warning
+
+
+def test_the_heading_that_gradio_shows_is_replaced_in_both_languages() -> None:
+    css = headings_css()
+    for lang, words in (("zh", ("请注意", "已完成")), ("en", ("Please note", "Done"))):
+        rules = [line for line in css.splitlines() if f'lang="{lang}"' in line]
+        assert all(any(word in rule for rule in rules) for word in words)
+        assert f'lang="{lang}"' in brand_html(lang)
 
 
 def test_toasts_come_from_one_place() -> None:

@@ -249,6 +249,7 @@ def test_set_values_is_what_the_form_uses() -> None:
     [
         ("4", "256", "256", "8"),  # nobody touched alpha
         ("64", "8", "8", "128"),
+        ("128", "256", "256", None),  # the field is only left: what is being written beside it stays
         ("4", "300", "256", None),  # the person's own
         ("4", "256", "8", None),
         ("0", "256", "256", None),
