@@ -68,9 +68,11 @@ def _spoke(place: int, count: int, label: str) -> tuple[str, float, float]:
     """An axis with its label, and where the label begins and ends across (px)."""
     (x, y), (end_x, end_y) = _at(place, count, 1.0), _at(place, count, 1.1)
     anchor = "middle" if abs(end_x - _MIDDLE[0]) < 12 else "start" if end_x > _MIDDLE[0] else "end"
-    lines = _lines(label)
+    # beside the middle neighbours are far apart in height, above and below it they are not
+    lines = _lines(label) if abs(end_x - _MIDDLE[0]) > 0.6 * _ARM else [label]
+    lift = 4 + 5 * (end_y - _MIDDLE[1]) / _ARM - 6.5 * (len(lines) - 1)
     spans = "".join(
-        f'<tspan x="{end_x:.1f}" dy="{13 if row else 4 - 6.5 * (len(lines) - 1):g}">{escape(line)}</tspan>'
+        f'<tspan x="{end_x:.1f}" dy="{13 if row else round(lift, 1):g}">{escape(line)}</tspan>'
         for row, line in enumerate(lines)
     )
     drawn = (
@@ -94,7 +96,7 @@ def _lines(label: str) -> list[str]:
 
 def _text_width(text: str) -> float:
     """At most so many px at font size 11: no font is asked, a Chinese sign is as wide as it is high."""
-    return sum(11.0 if ord(char) > 0x2E7F else 6.6 for char in text)
+    return sum(11.0 if ord(char) > 0x2E7F else 6.2 for char in text)
 
 
 def bars(means: Means, variants: Sequence[str], labels: Mapping[str, str], title: str) -> str:
@@ -119,7 +121,7 @@ def bars(means: Means, variants: Sequence[str], labels: Mapping[str, str], title
             found = means[name].get(variant)
             if found is not None:
                 parts.append(_bar(found, top + row * _ROW, colour(row), variant))
-    return _svg(_LEFT + _WIDTH + 50, height, title, parts)
+    return _svg(_LEFT + _WIDTH + 40, height, title, parts)
 
 
 def _bar(found: Interval, top: float, fill: str, variant: str) -> str:
