@@ -119,7 +119,7 @@ def _go_on(services: "Services", run_id: str) -> "RunRecord":
     with _stoppable() as cancel, contextlib.closing(_Bar(run_id)) as bar:
         finished = services.continue_run(run_id, cancel, bar.show, note)
     if bar.taken_over:
-        note(f"沿用以前的回答 {bar.taken_over} 个；--fresh 重新提问 / taken over from earlier runs; --fresh asks anew")
+        note(f"沿用相同问题的回答 {bar.taken_over} 个；--fresh 重新提问 / answers taken over; --fresh asks anew")
     return finished
 
 

@@ -13,6 +13,8 @@ from medeval.evaluation.statistics import Interval
 PALETTE = ("#7f8c8d", "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c6bb1")
 Means = Mapping[str, Mapping[str, Interval | None]]
 _RADAR, _MIDDLE, _ARM = 390, (195.0, 165.0), 112.0
+_LINE = 13
+"""Signs of a label on one line."""
 _ROW, _LEFT, _WIDTH = 12, 130, 230
 
 
@@ -37,7 +39,8 @@ def radar(means: Means, variants: Sequence[str], labels: Mapping[str, str], titl
     if len(axes) < 3:
         return ""
     parts = [_ring(len(axes), share) for share in (0.25, 0.5, 0.75, 1.0)]
-    parts += [_spoke(place, len(axes), labels.get(name, name)) for place, name in enumerate(axes)]
+    named = [_spoke(place, len(axes), labels.get(name, name)) for place, name in enumerate(axes)]
+    parts += [drawn for drawn, _, _ in named]
     for column, variant in enumerate(variants):
         found = [means[name][variant] for name in axes]
         points = [_at(place, len(axes), item.mean) for place, item in enumerate(found) if item]
@@ -46,7 +49,9 @@ def radar(means: Means, variants: Sequence[str], labels: Mapping[str, str], titl
             f'<polygon points="{shape}" fill="{colour(column)}" fill-opacity=".10" stroke="{colour(column)}" '
             f'stroke-width="2"><title>{escape(variant)}</title></polygon>'
         )
-    return _svg(_RADAR, 330, title, parts)
+    left = min(0, math.floor(min(start for _, start, _ in named)))
+    right = max(_RADAR, math.ceil(max(end for _, _, end in named)))
+    return _svg(right - left, 330, title, parts, left)
 
 
 def _at(place: int, count: int, value: float) -> tuple[float, float]:
@@ -59,14 +64,39 @@ def _ring(count: int, share: float) -> str:
     return f'<polygon points="{points}" fill="none" stroke="currentColor" stroke-opacity=".18"/>'
 
 
-def _spoke(place: int, count: int, label: str) -> str:
+def _spoke(place: int, count: int, label: str) -> tuple[str, float, float]:
+    """An axis with its label, and where the label begins and ends across (px)."""
     (x, y), (end_x, end_y) = _at(place, count, 1.0), _at(place, count, 1.1)
     anchor = "middle" if abs(end_x - _MIDDLE[0]) < 12 else "start" if end_x > _MIDDLE[0] else "end"
-    return (
-        f'<line x1="{_MIDDLE[0]}" y1="{_MIDDLE[1]}" x2="{x:.1f}" y2="{y:.1f}" stroke="currentColor" '
-        f'stroke-opacity=".18"/><text x="{end_x:.1f}" y="{end_y + 4:.1f}" text-anchor="{anchor}" font-size="11" '
-        f'fill="currentColor">{escape(_short(label))}</text>'
+    # beside the middle neighbours are far apart in height, above and below it they are not
+    lines = _lines(label) if abs(end_x - _MIDDLE[0]) > 0.6 * _ARM else [label]
+    lift = 4 + 5 * (end_y - _MIDDLE[1]) / _ARM - 6.5 * (len(lines) - 1)
+    spans = "".join(
+        f'<tspan x="{end_x:.1f}" dy="{13 if row else round(lift, 1):g}">{escape(line)}</tspan>'
+        for row, line in enumerate(lines)
     )
+    drawn = (
+        f'<line x1="{_MIDDLE[0]}" y1="{_MIDDLE[1]}" x2="{x:.1f}" y2="{y:.1f}" stroke="currentColor" '
+        f'stroke-opacity=".18"/><text x="{end_x:.1f}" y="{end_y:.1f}" text-anchor="{anchor}" font-size="11" '
+        f'fill="currentColor">{spans}</text>'
+    )
+    width = max(map(_text_width, lines))
+    start = end_x - {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor] * width
+    return drawn, start, start + width
+
+
+def _lines(label: str) -> list[str]:
+    """A label on one line, or broken at the space nearest its middle where it is long."""
+    spaces = [place for place, char in enumerate(label) if char == " "]
+    if len(label) <= _LINE or not spaces:
+        return [label]
+    middle = min(spaces, key=lambda place: abs(place - len(label) / 2))
+    return [label[:middle], label[middle + 1 :]]
+
+
+def _text_width(text: str) -> float:
+    """At most so many px at font size 11: no font is asked, a Chinese sign is as wide as it is high."""
+    return sum(11.0 if ord(char) > 0x2E7F else 6.2 for char in text)
 
 
 def bars(means: Means, variants: Sequence[str], labels: Mapping[str, str], title: str) -> str:
@@ -85,13 +115,13 @@ def bars(means: Means, variants: Sequence[str], labels: Mapping[str, str], title
         top = index * group + 4
         parts.append(
             f'<text x="{_LEFT - 8}" y="{top + _ROW * len(variants) / 2 + 4:.1f}" text-anchor="end" font-size="11" '
-            f'fill="currentColor">{escape(_short(labels.get(name, name), 20))}</text>'
+            f'fill="currentColor">{escape(_short(labels.get(name, name), 22))}</text>'
         )
         for row, variant in enumerate(variants):
             found = means[name].get(variant)
             if found is not None:
                 parts.append(_bar(found, top + row * _ROW, colour(row), variant))
-    return _svg(_LEFT + _WIDTH + 50, height, title, parts)
+    return _svg(_LEFT + _WIDTH + 40, height, title, parts)
 
 
 def _bar(found: Interval, top: float, fill: str, variant: str) -> str:
@@ -132,12 +162,12 @@ def legend(variants: Sequence[str]) -> str:
     return f'<p class="me-legend">{items}</p>'
 
 
-def _short(label: str, most: int = 16) -> str:
+def _short(label: str, most: int) -> str:
     return label if len(label) <= most else label[: most - 1] + "…"
 
 
-def _svg(width: int, height: int, title: str, parts: Sequence[str]) -> str:
+def _svg(width: int, height: int, title: str, parts: Sequence[str], left: int = 0) -> str:
     return (
-        f'<svg class="me-chart" role="img" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        f'<svg class="me-chart" role="img" viewBox="{left} 0 {width} {height}" width="{width}" height="{height}" '
         f'xmlns="http://www.w3.org/2000/svg"><title>{escape(title)}</title>{"".join(parts)}</svg>'
     )

@@ -34,7 +34,7 @@ class Progress:
 
 OnProgress = Callable[[Progress], None]
 Reuse = Callable[[CellKey], Answer | None]
-"""The answer that an earlier run got to exactly the same question, `origin` set; None where there is none."""
+"""The answer that exactly the same question got already, `origin` set; None where there is none."""
 
 
 def run_suite(
@@ -63,7 +63,8 @@ def run_suite(
         sink: keeps the cells.
         cancel: set it to stop within a token; what is missing can be asked later.
         on_progress: called once at the start and after every saved cell.
-        reuse: asked first for every missing cell; what it gives is scored and saved without asking the engine.
+        reuse: asked first for every missing cell, a greedy repeat once those before it are answered; what it gives is
+            scored and saved without asking the engine.
 
     Raises:
         UsageError: nothing to ask for, or two cases with one id. EngineError: the engine broke as a whole.
@@ -73,14 +74,22 @@ def run_suite(
     held = sink.done()
     missing = [(case, key) for case, key in keys if key not in held]
     meter = _Meter(total=len(keys), held=len(keys) - len(missing), report=on_progress)
-    missing = list(_ask_rest(missing, reuse, sink, meter, cancel))
     size = CHUNK_CASES * len(variants)
-    for start in range(0, len(missing), size):
-        if cancel.is_set():
-            return
-        for cell in _answers(engine, missing[start : start + size], decoding, cancel):
-            sink.save(cell)
-            meter.count(cell)
+    for turn in _turns(missing, decoding):
+        wanted = list(_ask_rest(turn, reuse, sink, meter, cancel))
+        for start in range(0, len(wanted), size):
+            if cancel.is_set():
+                return
+            for cell in _answers(engine, wanted[start : start + size], decoding, cancel):
+                sink.save(cell)
+                meter.count(cell)
+
+
+def _turns(missing: Sequence[tuple[Case, CellKey]], decoding: Decoding) -> list[list[tuple[Case, CellKey]]]:
+    """What is asked one after the other: all at once, but greedy repeats singly, as `reuse` may know the one before."""
+    if decoding.temperature > 0:
+        return [list(missing)]
+    return [[item for item in missing if item[1].repeat == k] for k in sorted({key.repeat for _, key in missing})]
 
 
 def _ask_rest(

@@ -70,6 +70,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "{n} 个回答沿用自 {run}（内容完全相同，未重新提问）",
         "{n} answers from {run} (same content, not asked again)",
     ),
+    "reused_here": (
+        "{n} 个重复沿用本次的第一次回答（温度为 0，问题完全相同）",
+        "{n} repeats are the first answer of this run (temperature 0, the very same question)",
+    ),
     "rescored": ("重新评分", "Rescored"),
     "rescored_from": (
         "回答来自 {run}，未重新提问；此处用当前规则重新评分，原得分保留在 {run}",
@@ -190,10 +194,14 @@ def history(tables: RunTables, lang: Lang) -> list[tuple[str, str]]:
     """Where answers came from other than being asked once here, as (label, text) lines."""
     lines = []
     if not tables.run.spec.rescored_from:
-        lines = [(word("reused", lang), word("reused_from", lang, n=n, run=run)) for run, n in tables.reused.items()]
+        lines = [(word("reused", lang), _source(tables.run.id, run, n, lang)) for run, n in tables.reused.items()]
     if tables.retried:
         lines.append((word("retried", lang), word("retried_count", lang, n=len(tables.retried))))
     return lines
+
+
+def _source(mine: str, run: str, n: int, lang: Lang) -> str:
+    return word("reused_here", lang, n=n) if run == mine else word("reused_from", lang, n=n, run=run)
 
 
 def base_name(base: str) -> str:

@@ -35,6 +35,14 @@ def image_files(folder: Path) -> list[Path]:
     return found
 
 
+def require_prompt(prompt: str) -> str:
+    """The question without blanks around it; raises UsageError where there is none."""
+    text = prompt.strip()
+    if not text:
+        raise UsageError("请写下要问每张图像的问题 / write the question to ask about every image")
+    return text
+
+
 def image_cases(images: Iterable[Intake], prompt: str) -> list[Case]:
     """One case per image, all with the same prompt; the same picture counts once.
 
@@ -43,9 +51,7 @@ def image_cases(images: Iterable[Intake], prompt: str) -> list[Case]:
     Raises:
         UsageError: no prompt, or no images.
     """
-    text = prompt.strip()
-    if not text:
-        raise UsageError("请写下要问每张图像的问题 / write the question to ask about every image")
+    text = require_prompt(prompt)
     language: Language = "zh" if _CHINESE.search(text) else "en"
     by_content = {image.sha256: image for image in images}
     if not by_content:

@@ -75,7 +75,7 @@ def _nothing(found: int, held: dict[str, Held]) -> str:
     if found:
         why = " · ".join(f"{item.case_id}: {item.why}" for item in list(held.values())[:4])
         return (
-            f"全部 {found} 条都来自测试病例，用它们训练会让以后的比较失去意义；确要导出请加 --allow-test-cases"
+            f"全部 {found} 条都来自测试病例，用它们训练会让以后的比较失去意义；确要导出请用 --allow-test-cases"
             f" / all {found} lines come from test cases: training on them spoils later comparisons;"
             f" --allow-test-cases writes them, marked · {why}"
         )

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from medeval.engines.contract import Answer, Decoding
 from medeval.errors import EngineError, UsageError
 from medeval.evaluation.records import Cell, CellKey, RunRecord
-from medeval.evaluation.reuse import earlier_answers
+from medeval.evaluation.reuse import answer_keys, earlier_answers
 from medeval.settings import Settings
 from medeval.store import Store
 from medeval.training.progress import JobFolder
@@ -159,14 +159,20 @@ class _Emitter:
 
 
 def reuse_of(store: Store, record: RunRecord) -> "Reuse":
-    """Looks answers up that earlier runs of this store got to exactly the same questions, newest run first."""
+    """Looks answers up that exactly the same questions got: repeats of this run, then earlier runs, newest first.
+
+    A further repeat at temperature 0 is the same question; the answer's origin is then this run itself.
+    """
     spec = record.spec
     if not spec.reuse or not spec.receipt.base_fingerprint:
         return lambda key: None
     places = earlier_answers(spec, store.list_runs(), record.id)
+    own = answer_keys(spec) if spec.decoding.temperature == 0 else {}
 
     def find(key: CellKey) -> Answer | None:
-        for run_id, there in places.get(key, ()):
+        before = range(key.repeat) if key in own else ()
+        mine = [(record.id, replace(key, repeat=repeat)) for repeat in before]
+        for run_id, there in (*mine, *places.get(key, ())):
             cell = store.cell(run_id, there)
             if cell is not None and cell.answer is not None:
                 return _taken_over(cell, run_id)
@@ -176,8 +182,6 @@ def reuse_of(store: Store, record: RunRecord) -> "Reuse":
 
 
 def _taken_over(cell: Cell, run_id: str) -> Answer:
-    from dataclasses import replace
-
     assert cell.answer is not None
     return replace(cell.answer, origin=cell.answer.origin or run_id)
 

@@ -27,6 +27,7 @@ from medeval.training.preflight import (
     dry_rows,
     failed,
     memory_row,
+    scale_row,
     target_row,
     trained_numbers,
 )
@@ -56,6 +57,8 @@ def preflight(
     yield from (row for row, _ in rows)
     things = {row.name: thing for row, thing in rows if thing is not None}
     yield _name_row(settings, config)
+    if (scale := scale_row(config)) is not None:
+        yield scale
     yield from _size_rows(services, config, things)
     if dry and all(row.verdict != "failed" for row, _ in rows):
         yield from _dry_rows(settings, config, stop)

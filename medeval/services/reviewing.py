@@ -139,8 +139,9 @@ class Reviewing:
         """
         from medeval.errors import ImageError
         from medeval.evaluation.spec import make_spec
-        from medeval.review.adhoc import SUITE, image_cases
+        from medeval.review.adhoc import SUITE, image_cases, require_prompt
 
+        require_prompt(prompt)  # before the images: reading them takes minutes
         clean, problems = [], []
         for number, file in enumerate(files, 1):
             on_checked(number)

@@ -79,8 +79,8 @@ def begin(services: Services, config: TrainConfig) -> Job:
     taken = services.settings.adapters / config.name
     if taken.exists():
         raise UsageError(
-            f"适配器 {config.name} 已存在，请用 --name（或 name）换一个 / an adapter {config.name} exists already:"
-            " choose another name"
+            f"适配器 {config.name} 已存在，请换一个 --name / an adapter {config.name} exists already:"
+            " choose another --name"
         )
     title = config.name if not config.preset else f"{config.name} · {config.preset}"
     return services.jobs.add("train", title, {"train": config.model_dump(mode="json")})

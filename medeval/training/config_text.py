@@ -60,7 +60,7 @@ def _put(values: dict[str, Any], path: list[str], value: Any) -> None:
 
 
 def _settle(values: dict[str, Any], config: TrainConfig, touched: set[str]) -> None:
-    """What follows from a change: steps and epochs exclude each other, phases stretch with the steps."""
+    """What follows from a change: steps and epochs exclude each other, phases stretch, alpha keeps its scale."""
     if "steps" in touched and "epochs" not in touched and values["steps"] is not None:
         values["epochs"] = None
     if "epochs" in touched and "steps" not in touched and values["epochs"] is not None:
@@ -69,9 +69,17 @@ def _settle(values: dict[str, Any], config: TrainConfig, touched: set[str]) -> N
         values["warmup_steps"] = 0
     if "warmup_steps" in touched and "warmup_ratio" not in touched:
         values["warmup_ratio"] = 0.0
+    rank = values["rank"]
+    if "rank" in touched and "alpha" not in touched and type(rank) is int and rank > 0:
+        values["alpha"] = followed_alpha(config, rank)
     steps = values["steps"]
     if "steps" in touched and "phases" not in touched and config.phases and isinstance(steps, int) and config.steps:
         values["phases"] = stretch(values["phases"], config.steps, steps)
+
+
+def followed_alpha(config: TrainConfig, rank: int) -> float:
+    """The alpha that keeps the scale alpha / rank of `config` at another rank."""
+    return config.alpha / config.rank * rank
 
 
 def stretch(phases: list[dict[str, Any]], old: int, new: int) -> list[dict[str, Any]]:
@@ -106,6 +114,9 @@ def changes_from(start: TrainConfig, config: TrainConfig) -> list[str]:
     if "steps" in keys and config.steps and start.steps and start.phases:
         moved = stretch(old["phases"], start.steps, config.steps)
         keys = [key for key in keys if key != "phases" or moved != new["phases"]]
+    if "rank" in keys:
+        kept = followed_alpha(start, config.rank) == config.alpha
+        keys = [key for key in new if key in keys and key != "alpha" or key == "alpha" and not kept]
     if config.preset not in ("", start.preset) or start.preset == "":
         keys = sorted({*keys, "name"} | ({"steps"} if config.steps else {"epochs"}), key=list(new).index)
     drop = {"epochs"} if "steps" in keys and config.epochs is None else set()

@@ -176,7 +176,7 @@ def data_files(path: Path) -> dict[Split, Path]:
     if path.is_file():
         return {"train": path}
     if not path.exists():
-        raise DataError([f"{path}: 没有这个文件或文件夹，请检查 data / no such file or folder: check data"])
+        raise DataError([f"{path}: 没有这个文件或文件夹，请检查路径 / no such file or folder: check the path"])
     found: dict[Split, Path] = {}
     for split in SPLITS:
         names = [path / (stem + end) for stem in _FILE_NAMES[split] for end in ENDINGS]

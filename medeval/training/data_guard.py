@@ -25,8 +25,9 @@ def require_pairs(data: DataSet) -> None:
     if not any(sample.is_pair for sample in data.train):
         raise DataError(
             [
-                f"{data.source}: 训练集里没有偏好对，请用 medeval review export RUN --format dpo 写出的文件"
-                " / the training split holds no preference pairs: give the file of medeval review export"
+                f"{data.source}: 训练集里没有偏好对，请用盲评导出的文件（medeval review export RUN --format dpo）"
+                " / the training split holds no preference pairs: give a file exported from a review"
+                " (medeval review export RUN --format dpo)"
             ]
         )
 

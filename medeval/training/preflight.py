@@ -14,6 +14,8 @@ from medeval.training.disk import free_bytes, size_text
 from medeval.training.targets import Skeleton, TargetError, Targets, find_targets
 
 Verdict = Literal["ok", "warning", "failed"]
+LARGEST_SCALE = 8.0
+"""Of alpha / rank, without a warning."""
 _KEPT = 1.2
 
 
@@ -64,6 +66,19 @@ def target_row(skeleton: Skeleton, config: TrainConfig) -> tuple[Row, Targets | 
     whole = f"，{len(found.whole)} 个整层" if found.whole else ""
     whole_en = f", {len(found.whole)} whole" if found.whole else ""
     return Row("targets", "ok", f"{count} 个模块{whole}", f"{count} modules{whole_en}"), found
+
+
+def scale_row(config: TrainConfig) -> Row | None:
+    """A warning where alpha / rank is far above what recipes use: gradients explode, and nothing else says so."""
+    scale = config.alpha / config.rank
+    if config.method == "full" or scale <= LARGEST_SCALE:
+        return None
+    told = f"alpha/rank = {config.alpha:g}/{config.rank} = {scale:.3g}"
+    return Row(
+        "scale", "warning",
+        f"{told}：适配器的作用放大 {scale:.3g} 倍（通常 1–2 倍），容易发散；请降低 alpha 或提高 rank",
+        f"{told}: the adapter counts {scale:.3g}-fold (1 to 2 is usual) and may diverge; lower alpha or raise rank",
+    )  # fmt: skip
 
 
 def trained_numbers(skeleton: Skeleton, config: TrainConfig, targets: Targets | None) -> int:

@@ -101,9 +101,10 @@ def _adding(labels: Labels) -> Adding:
     note = gr.HTML(labels.say("ad_drop_info"), elem_classes="me-quiet")
     labels.add(note, value="ad_drop_info")
     path = gr.Textbox(
-        label=labels.say("ad_from"), placeholder=labels.say("ad_from_hint"), max_lines=1, elem_id="me-ad-path"
+        label=labels.say("ad_from"), placeholder=labels.say("ad_from_hint"), info=labels.say("ad_from_info"),
+        max_lines=1, elem_id="me-ad-path",
     )
-    labels.add(path, label="ad_from", placeholder="ad_from_hint")
+    labels.add(path, label="ad_from", placeholder="ad_from_hint", info="ad_from_info")
     name = gr.Textbox(
         label=labels.say("ad_name_box"), placeholder=labels.say("ad_name_hint"), max_lines=1, elem_id="me-ad-name"
     )

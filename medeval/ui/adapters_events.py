@@ -20,7 +20,10 @@ from medeval.ui.adapters_view import Head, Opened, head_html, offered, reasons_h
 from medeval.ui.desk import Desk
 from medeval.ui.labels import PRIVATE
 from medeval.ui.text import Lang, say
+from medeval.ui.toasts import inform
 from medeval.ui.words import half
+
+_PATH_LAST_JS = "(path, files) => path.trim() ? null : files"
 
 
 class AdapterEvents:
@@ -51,6 +54,9 @@ class AdapterEvents:
             [add.added, add.drop, add.path, add.name, opened], **PRIVATE,
         )  # fmt: skip
         self._then_show(added)
+        # in the browser, so that a press right after it finds only what was entered last
+        add.path.change(None, [add.path, add.drop], [add.drop], js=_PATH_LAST_JS, **PRIVATE)
+        add.drop.upload(None, None, [add.path], js="() => ''", **PRIVATE)
 
     def _then_show(self, event: Any) -> None:
         """After `event`, paints the folder of adapters, and again once the model has seen what is new."""
@@ -104,7 +110,7 @@ class AdapterEvents:
             if made is not None:
                 path, notes = made
                 said = [say("ad_converted", lang, path=path), *(half(note, lang) for note in notes)]
-                gr.Info("<br>".join(map(escape, said)))
+                inform(lang, *said)
                 opened = replace(opened, adapter=path.name)
         return [opened, gr.skip()]
 

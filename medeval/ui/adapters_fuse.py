@@ -9,7 +9,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from medeval.ui.adapters_view import Opened
 from medeval.ui.evaluate_board import pause
 from medeval.ui.labels import PRIVATE
 from medeval.ui.text import Lang, say
+from medeval.ui.toasts import inform
 
 UNLIMITED: dict[str, Any] = {**PRIVATE, "concurrency_limit": None}
 _CLOSED = "-"
@@ -149,7 +149,7 @@ class FuseEvents:
             name = str(data.get("value", ""))
             made = await asyncio.to_thread(told, lambda: self.board.column(job_id, name), lang)
             if made is not None:
-                gr.Info(escape(say("ad_column_made", lang, name=made.name)))
+                inform(lang, say("ad_column_made", lang, name=made.name))
         return opened
 
     async def follow(self, opened: Opened, lang: Lang, request: gr.Request) -> AsyncIterator[list[Any]]:

@@ -11,6 +11,7 @@ import gradio as gr
 
 from medeval.errors import AdapterError, MedevalError
 from medeval.ui.text import Lang
+from medeval.ui.toasts import warn
 from medeval.ui.words import half
 
 _SESSIONS = 500
@@ -42,9 +43,9 @@ def told(call: Callable[[], Any], lang: Lang) -> Any:
     try:
         return call()
     except AdapterError as error:
-        gr.Warning("<br>".join(escape(half(problem, lang)) for problem in error.problems[:_SHOWN_REASONS]))
+        warn(lang, *(half(problem, lang) for problem in error.problems[:_SHOWN_REASONS]))
     except MedevalError as error:
-        gr.Warning(escape(half(str(error), lang)))
+        warn(lang, half(str(error), lang))
     return None
 
 

@@ -12,6 +12,7 @@ from typing import Literal
 
 from medeval.engines.contract import Decoding
 from medeval.errors import MedevalError, UsageError
+from medeval.review.adhoc import require_prompt
 from medeval.services import Services
 
 _log = logging.getLogger(__name__)
@@ -51,8 +52,9 @@ class Batch:
         """Begins with these images; returns at once.
 
         Raises:
-            UsageError: another batch is going on (`busy` says so to people).
+            UsageError: no question, or another batch is going on (`busy` says so to people).
         """
+        require_prompt(prompt)
         with self._lock:
             if self._state.busy:
                 raise UsageError(busy)

@@ -10,6 +10,7 @@ from medeval.errors import MedevalError, UsageError
 from medeval.ui.batch import Batch, BatchState
 from medeval.ui.labels import PRIVATE, Labels
 from medeval.ui.text import Lang, say
+from medeval.ui.toasts import warn
 from medeval.ui.words import half
 
 _POLL_SECONDS = 1.0
@@ -48,7 +49,7 @@ class BatchPanel:
             paths = [Path(name) for name in files]
             self.batch.start(paths, prompt or "", tuple(variants or ()), say("images_busy", lang))
         except MedevalError as error:
-            gr.Warning(escape(half(str(error), lang)))
+            warn(lang, half(str(error), lang))
         return self.look(lang)
 
     def look(self, lang: Lang) -> tuple[Any, Any]:

@@ -23,6 +23,7 @@ from medeval.ui.exchange import View
 from medeval.ui.labels import PRIVATE
 from medeval.ui.live import Followers
 from medeval.ui.text import Lang, say
+from medeval.ui.toasts import warn
 from medeval.ui.words import half
 
 _UNLIMITED: dict[str, Any] = {**PRIVATE, "concurrency_limit": None}
@@ -95,7 +96,7 @@ class CompareEvents:
         """A chip was pressed: its question and images go into the box."""
         case = self.desk.services.cases.cases.get(str(event._data.get("case", "")))
         if case is None:
-            gr.Warning(say("m_no_case", lang))
+            warn(lang, say("m_no_case", lang))
             return "", gr.skip()
         return case.id, _filled(case.prompt, self.desk.uploads.case_images(case))
 
@@ -109,7 +110,7 @@ class CompareEvents:
         question = Question(text, tuple(Path(f) for f in uploaded), picked, tuple(variants), decoding, lang)
         opened, problems = _told(lambda: self.desk.ask(question), lang) or ("", [])
         for problem in problems:
-            gr.Warning(escape(problem))
+            warn(lang, problem)
         exchange = self.desk.find(opened)
         if exchange is None:
             return gr.skip(), gr.skip(), gr.skip()
@@ -160,9 +161,9 @@ def _told(call: Callable[[], Any], lang: Lang) -> Any:
     try:
         return call()
     except UsageError as error:
-        gr.Warning(escape(half(str(error), lang)))
+        warn(lang, half(str(error), lang))
     except MedevalError as error:
-        gr.Warning(escape(half(str(error), lang)), duration=None)
+        warn(lang, half(str(error), lang), stays=True)
     return None
 
 

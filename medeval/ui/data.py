@@ -6,22 +6,20 @@ Checks go on in the background (`services.datasets.Checks`); a page only looks a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from medeval.errors import MedevalError
 from medeval.services.datasets import CheckOptions, Checks, demo_style, keep_upload
 from medeval.training.presets import DEMO_SUFFIX, load_preset, preset_names
 from medeval.ui.data_view import state_html
 from medeval.ui.desk import Desk
 from medeval.ui.labels import PRIVATE, Labels
-from medeval.ui.text import Lang
-from medeval.ui.words import half
+from medeval.ui.text import Lang, say
+from medeval.ui.toasts import told, warn
 
 _UNLIMITED: dict[str, Any] = {**PRIVATE, "concurrency_limit": None}
 _LOOK_SECONDS = 0.4
@@ -114,23 +112,25 @@ class DataEvents:
         """A file was dropped: it is kept in the private home and checked."""
         if not file:
             return gr.skip(), gr.skip()
-        kept = _told(lambda: keep_upload(self.settings, Path(file)), lang)
+        kept = told(lambda: keep_upload(self.settings, Path(file)), lang)
         if kept is None:
             return gr.skip(), gr.skip()
         return self.checks.start(str(kept), _options(preset), kept.name), str(kept)
 
     def check(self, path: str, preset: str, lang: Lang) -> Any:
         """A path is checked."""
-        found = _told(lambda: demo_style(path.strip()), lang)
-        if not path.strip() or (found is None and path.strip().startswith("demo:")):
+        if not _given(path, lang):
+            return gr.skip()
+        found = told(lambda: demo_style(path.strip()), lang)
+        if found is None and path.strip().startswith("demo:"):
             return gr.skip()
         return self.checks.start(path.strip(), _options(preset))
 
     def prepare(self, path: str, mix: str, gold: float | None, lang: Lang) -> Any:
         """The data is made ready in a folder of the private home."""
-        if not path.strip():
+        if not _given(path, lang):
             return gr.skip()
-        started = _told(lambda: self.checks.start_prepare(path.strip(), mix.strip(), int(gold or 0)), lang)
+        started = told(lambda: self.checks.start_prepare(path.strip(), mix.strip(), int(gold or 0)), lang)
         return gr.skip() if started is None else started
 
     async def follow(self, check_id: str, lang: Lang) -> AsyncIterator[Any]:
@@ -147,15 +147,14 @@ class DataEvents:
             await asyncio.sleep(_LOOK_SECONDS)
 
 
+def _given(path: str | None, lang: Lang) -> bool:
+    """Whether there is something to look at; else the page says what to enter."""
+    if not (path or "").strip():
+        warn(lang, say("da_no_path", lang))
+        return False
+    return True
+
+
 def _options(preset: str) -> CheckOptions:
     config = load_preset(preset).config
     return CheckOptions(config.max_length, config.image_size, config.system)
-
-
-def _told(call: Callable[[], Any], lang: Lang) -> Any:
-    """The result of `call`; an error becomes one sentence on the page, and None."""
-    try:
-        return call()
-    except MedevalError as error:
-        gr.Warning(escape(half(str(error), lang)))
-        return None

@@ -1,6 +1,7 @@
 """The Evaluate tab: its widgets. What they do is in `medeval.ui.evaluate_events`; no logic lives here."""
 
 from dataclasses import dataclass
+from html import escape
 
 import gradio as gr
 
@@ -35,6 +36,8 @@ class Form:
     suite: gr.Dropdown
     variants: gr.CheckboxGroup
     repeats: gr.Slider
+    same: gr.HTML
+    """Says where repeats tell nothing new."""
     max_tokens: gr.Slider
     temperature: gr.Slider
     seed: gr.Number
@@ -87,7 +90,8 @@ def _form(desk: Desk, board: Board, labels: Labels) -> Form:
         looks.variant_choices(desk, labels.lang), value=list(desk.services.variants()), label=labels.say("ev_variants"),
         elem_id="me-ev-variants",
     )  # fmt: skip
-    repeats = gr.Slider(1, 10, 1, step=1, label=labels.say("ev_repeats"))
+    repeats = gr.Slider(1, 10, 1, step=1, label=labels.say("ev_repeats"), elem_id="me-ev-repeats")
+    same = gr.HTML(elem_id="me-ev-same")
     with labels.add(gr.Accordion(labels.say("settings"), open=False, elem_classes="me-fold"), label="settings"):
         tokens = gr.Slider(16, 2048, usual.max_tokens, step=16, label=labels.say("max_tokens"))
         heat = gr.Slider(0.0, 1.5, usual.temperature, step=0.1, label=labels.say("temperature"))
@@ -101,7 +105,7 @@ def _form(desk: Desk, board: Board, labels: Labels) -> Form:
     labels.add(reuse, label="ev_reuse", info="ev_reuse_info")
     labels.add(start, value="ev_start")
     runs = gr.HTML(js_on_load=CLICKS_JS, elem_id="me-ev-runs")
-    return Form(suite, variants, repeats, tokens, heat, seed, reuse, start, runs)
+    return Form(suite, variants, repeats, same, tokens, heat, seed, reuse, start, runs)
 
 
 def _result(labels: Labels) -> Result:
@@ -117,6 +121,22 @@ def _result(labels: Labels) -> Result:
     matrix = gr.HTML(js_on_load=CLICKS_JS, elem_id="me-ev-matrix")
     detail = gr.HTML(js_on_load=CLICKS_JS, elem_id="me-ev-detail")
     return Result(progress, head, profile, metric, matrix, detail)
+
+
+def same_html(repeats: float, temperature: float, reuse: bool, known: bool, lang: Lang) -> str:
+    """What is said beside the repeats where they are the same answer.
+
+    Args:
+        repeats: of every case.
+        temperature: 0 is greedy.
+        reuse: whether answers may be taken over.
+        known: whether the engine knows its weights; a server does not, so it is always asked.
+        lang: language of the page.
+    """
+    if repeats <= 1 or temperature > 0:
+        return ""
+    said = say("ev_same", lang, n=int(repeats) - 1) if reuse and known else say("ev_same_asked", lang)
+    return f'<p class="me-ev-note">{escape(said)}</p>'
 
 
 def metric_choices(lang: Lang) -> list[tuple[str, str]]:

@@ -6,28 +6,27 @@ The run itself is a job in a process of its own; a page only looks at it about o
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from html import escape
 from typing import Any
 
 import gradio as gr
 
 from medeval.engines.contract import Decoding
-from medeval.errors import MedevalError
 from medeval.evaluation.records import RunRecord
 from medeval.evaluation.tables import RunTables
 from medeval.metrics.profiles import DEFAULT_PROFILE, load_profiles
 from medeval.metrics.score import all_metrics
 from medeval.ui import looks
 from medeval.ui.desk import Desk
-from medeval.ui.evaluate import Evaluate, metric_choices
+from medeval.ui.evaluate import Evaluate, metric_choices, same_html
 from medeval.ui.evaluate_board import Board, Work, pause
 from medeval.ui.evaluate_matrix import detail_html, matrix_html
 from medeval.ui.evaluate_view import Shown, head_html, progress_html, runs_html
 from medeval.ui.labels import PRIVATE
 from medeval.ui.says import says_html
 from medeval.ui.text import Lang, say
-from medeval.ui.words import half
+from medeval.ui.toasts import told, warn
 
 _UNLIMITED: dict[str, Any] = {**PRIVATE, "concurrency_limit": None}
 _SESSIONS = 500
@@ -49,6 +48,9 @@ class EvaluateEvents:
         told = [form.suite, form.variants, form.repeats, form.max_tokens, form.temperature, form.seed, form.reuse]
         begun = form.start.click(self.start, [*told, shown, self.switch], [shown, opened], **PRIVATE)
         self._then_follow(begun)
+        chosen = [form.repeats, form.temperature, form.reuse, self.switch]
+        gr.on([form.repeats.change, form.temperature.change, form.reuse.change, self.switch.change], self.same, chosen,
+              [form.same], trigger_mode="always_last", **PRIVATE)  # fmt: skip
         self._then_follow(form.runs.click(self.choose, [shown], [shown, opened], **PRIVATE))
         self._then_follow(result.progress.click(self.act, [shown, self.switch], [shown], **PRIVATE))
         for box in (result.profile, result.metric):
@@ -75,12 +77,18 @@ class EvaluateEvents:
     ) -> tuple[Any, Any]:
         """Puts an evaluation into the queue and shows its run."""
         decoding = Decoding(int(tokens), float(heat), seed=int(seed or 0))
-        begun = _told(lambda: self.board.begin(suite, variants, int(repeats), decoding, bool(reuse)), lang)
+        begun = told(lambda: self.board.begin(suite, variants, int(repeats), decoding, bool(reuse)), lang)
         if begun is None:
             return gr.skip(), gr.skip()
         run_id, closed = begun
         self._note(run_id, closed)
         return (run_id, ""), ("", 0)
+
+    def same(self, repeats: float, temperature: float, reuse: bool, lang: Lang) -> str:
+        """Repeats or temperature were changed: whether repeats would tell anything."""
+        settings = self.desk.services.settings
+        known = not settings.served and settings.engine != "recorded"
+        return same_html(float(repeats or 1), float(temperature or 0), bool(reuse), known, lang)
 
     def choose(self, shown: Pair, event: gr.EventData) -> tuple[Any, Any]:
         """A run of the history was clicked, or boxes were ticked."""
@@ -98,9 +106,9 @@ class EvaluateEvents:
         """Stop or resume was pressed on a progress line."""
         job_id, what = str(event._data.get("job", "")), str(event._data.get("do", ""))
         if what == "stop":
-            _told(lambda: self.board.stop(job_id), lang)
+            told(lambda: self.board.stop(job_id), lang)
             return gr.skip()
-        closed = _told(lambda: self.board.resume(job_id), lang)
+        closed = told(lambda: self.board.resume(job_id), lang)
         if closed is None:
             return gr.skip()
         run_id = next((work.run_id for work in self.board.works() if work.job.id == job_id), shown[0])
@@ -116,7 +124,7 @@ class EvaluateEvents:
         repeat = int(data["repeat"]) if str(data.get("repeat", "")).isdecimal() else 0
         detail = self._detail(shown[0], (case_id, repeat), lang, profile)
         if not detail:
-            gr.Warning(escape(say("ev_gone", lang)))
+            warn(lang, say("ev_gone", lang))
             return gr.skip(), gr.skip()
         return (case_id, repeat), detail
 
@@ -218,12 +226,3 @@ class EvaluateEvents:
 def _about(works: list[Work], run_id: str) -> list[Work]:
     """Lines to show: what runs or waits; of ended jobs that of the shown run, and one that never got to its run."""
     return [work for work in works if work.job.active or work.run_id == run_id or work.lost]
-
-
-def _told(call: Callable[[], Any], lang: Lang) -> Any:
-    """The result of `call`; an error becomes one sentence on the page, and None."""
-    try:
-        return call()
-    except MedevalError as error:
-        gr.Warning(escape(half(str(error), lang)))
-        return None

@@ -167,7 +167,7 @@ def detail_html(
     badges = {item.variant: badge(item, look.lang) for item in tables.run.spec.receipt.variants}
     look = replace(look, badges=badges, demo=tables.run.spec.demo)
     shown = Round(case, tuple(_column(cell, titles) for cell in cells), tables.run.spec.decoding, "case", images)
-    notes = _notes(cells, look.lang)
+    notes = _notes(tables.run.id, cells, look.lang)
     lines = f'<p class="me-quiet me-ev-notes">{escape(" · ".join(notes))}</p>' if notes else ""
     question = cards.question(View("", (shown,)), look, says)
     return f'<section class="me-ev-detail">{_repeats(tables, case, repeat, look.lang)}{question}{lines}' \
@@ -194,11 +194,12 @@ def _column(cell: Cell, titles: Mapping[str, dict[str, str]]) -> Column:
     return Column(cell.variant, title, "done", cell.answer.text, cell.answer, sheet, cell.error or "")
 
 
-def _notes(cells: Sequence[Cell], lang: Lang) -> list[str]:
+def _notes(run_id: str, cells: Sequence[Cell], lang: Lang) -> list[str]:
     """Which answers were taken over from where, and which needed more than one attempt."""
     origins: dict[str, list[str]] = {}
     for cell in cells:
         if cell.origin:
             origins.setdefault(cell.origin, []).append(cell.variant)
-    notes = [f"{', '.join(names)}: {say('ev_origin', lang, run=run)}" for run, names in origins.items()]
+    sources = {run: say("ev_origin", lang, run=run) for run in origins} | {run_id: say("ev_origin_here", lang)}
+    notes = [f"{', '.join(names)}: {sources[run]}" for run, names in origins.items()]
     return [*notes, *(f"{c.variant}: {say('ev_attempts', lang, n=c.attempts)}" for c in cells if c.attempts > 1)]

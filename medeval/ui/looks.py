@@ -115,7 +115,7 @@ def _state(loading: Loading, lang: Lang, server: "Address | None") -> str:
 
 def brand_html(lang: Lang) -> str:
     """Name of the product with its one line."""
-    return f'<div class="me-brand"><b>medeval</b><span>{escape(say("tagline", lang))}</span></div>'
+    return f'<div class="me-brand" lang="{lang}"><b>medeval</b><span>{escape(say("tagline", lang))}</span></div>'
 
 
 def line_html(desk: Desk, lang: Lang) -> str:

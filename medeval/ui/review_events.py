@@ -1,6 +1,5 @@
 """What the widgets of the Review tab do: each handler reads them, makes one call, shows the result."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from medeval.errors import MedevalError, UsageError
+from medeval.errors import UsageError
 from medeval.review.records import MOST
 from medeval.services.reviewing import Asked, Flagged, Plan
 from medeval.ui.batch_panel import BatchPanel
@@ -16,7 +15,7 @@ from medeval.ui.desk import Desk
 from medeval.ui.labels import PRIVATE
 from medeval.ui.review_looks import intro_html, list_html, plan_html, results_html
 from medeval.ui.text import Lang, say
-from medeval.ui.words import half
+from medeval.ui.toasts import told
 
 OWNER = "owner"
 _RUNS = 50
@@ -144,7 +143,7 @@ class ReviewEvents:
     def check(self, run: str | None, variants: list[str], reviewers: str, overlap: float, repeated: float,
               lang: Lang) -> list[Any]:
         """Shows what the review would hold and which answers tell who they are."""
-        plan = _told(lambda: self._plan(run, variants, reviewers, overlap, repeated, lang), lang)
+        plan = told(lambda: self._plan(run, variants, reviewers, overlap, repeated, lang), lang, stays=True)
         if plan is None:
             return [gr.skip()] * 3
         return [plan_html(plan, lang), gr.update(visible=bool(plan.named)), gr.update(visible=True)]
@@ -154,9 +153,10 @@ class ReviewEvents:
         """Makes it."""
         services = self.desk.services.reviewing
         choice: Flagged = "keep" if flagged == "keep" else "leave_out"
-        made = _told(
-            lambda: services.create(self._plan(run, variants, reviewers, overlap, repeated, lang), choice, OWNER), lang
-        )
+        made = told(
+            lambda: services.create(self._plan(run, variants, reviewers, overlap, repeated, lang), choice, OWNER), lang,
+            stays=True,
+        )  # fmt: skip
         if made is None:
             return [gr.skip()] * 3
         text = escape(say("rv_made", lang, id=made.id))
@@ -166,7 +166,7 @@ class ReviewEvents:
 
     def show(self, review: str | None, lang: Lang) -> Any:
         """Results with names; that they were looked at is recorded."""
-        shown = _told(lambda: self._summary(review, lang), lang)
+        shown = told(lambda: self._summary(review, lang), lang, stays=True)
         return gr.skip() if shown is None else shown
 
     def _summary(self, review: str | None, lang: Lang) -> str:
@@ -201,7 +201,7 @@ class ReviewEvents:
                 text += " " + say("rv_export_held", lang, cases=", ".join(item.case_id for item in done.held))
             return f'<p class="me-quiet">{escape(text)}</p>'
 
-        shown = _told(work, lang)
+        shown = told(work, lang, stays=True)
         return gr.skip() if shown is None else shown
 
     def tick(self, lang: Lang, run: str | None) -> Any:
@@ -213,12 +213,3 @@ class ReviewEvents:
 def _offered(choices: list[tuple[str, str]], wanted: str | None) -> Any:
     known = [value for _, value in choices]
     return gr.update(choices=choices, value=wanted if wanted in known else (known[0] if known else None))
-
-
-def _told(call: Callable[[], Any], lang: Lang) -> Any:
-    """The result of `call`; an error becomes one sentence on the page, and None."""
-    try:
-        return call()
-    except MedevalError as error:
-        gr.Warning(escape(half(str(error), lang)), duration=None)
-    return None

@@ -206,6 +206,7 @@ def _mount(app: "FastAPI", desk: "Desk") -> "FastAPI":
 
     from medeval.ui.page import build_page
     from medeval.ui.theme import make_theme
+    from medeval.ui.toasts import headings_css
 
     blocks = build_page(desk)
     blocks.queue(max_size=200, default_concurrency_limit=16)
@@ -213,7 +214,7 @@ def _mount(app: "FastAPI", desk: "Desk") -> "FastAPI":
         app, blocks, path="/", allowed_paths=[], blocked_paths=_blocked(desk.services.settings),
         max_file_size=MAX_FILE, run_history=False, footer_links=[], ssr_mode=False, show_error=False,
         mcp_server=False, enable_monitoring=False, pwa=False, theme=make_theme(),
-        css=_joined(".css"), head=f"<script>{_joined('.js')}</script>",
+        css=_joined(".css"), head=f"<script>{_joined('.js')}</script><style>{headings_css()}</style>",
         app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
     )
     return mounted

@@ -150,6 +150,8 @@ TEXT: dict[str, tuple[str, str]] = {
     "exp_html": ("网页", "HTML"),
     "export_wait": ("回答完成后可导出。", "Export once the answers are complete."),
     # messages
+    "toast_warning": ("请注意", "Please note"),
+    "toast_info": ("已完成", "Done"),
     "m_no_question": ("请先写下问题，或放入一张影像。", "Write a question or add an image first."),
     "m_no_variant": ("请至少勾选一个版本。", "Tick at least one variant."),
     "m_no_case": ("没有这个病例，请重新选择。", "No such case; pick again."),

@@ -6,8 +6,8 @@ TEXT: dict[str, tuple[str, str]] = {
     "ad_base": ("基础模型", "Base"),
     "ad_print": ("指纹", "fingerprint"),
     "ad_served": (
-        "基础模型在服务器上：检验适配器、融合和训练需要本地的权重（--base 文件夹）。",
-        "The base is on a server: checking adapters, fusing and training need local weights (--base DIR).",
+        "基础模型在服务器上：检验适配器、融合和训练需要本地的权重（启动时给 --base 文件夹）。",
+        "The base is on a server: checking adapters, fusing and training need local weights (start with --base DIR).",
     ),
     "ad_no_base": (
         "基础模型的文件不在本机，无法按文件检验适配器。",
@@ -83,6 +83,10 @@ TEXT: dict[str, tuple[str, str]] = {
     ),
     "ad_from": ("或本机路径", "Or a path on this machine"),
     "ad_from_hint": ("/路径/到/适配器文件夹", "/path/to/adapter/folder"),
+    "ad_from_info": (
+        "上传和路径只用其一：后填的会清空先填的。",
+        "An upload or a path: what is entered last clears the other.",
+    ),
     "ad_name_box": ("名称", "Name"),
     "ad_name_hint": ("如 v4；按路径添加时可留空", "such as v4; may be empty with a path"),
     "ad_add": ("检验并添加", "Check and add"),

@@ -8,6 +8,10 @@ TEXT: dict[str, tuple[str, str]] = {
         "文件、含 train.jsonl 的文件夹，或 demo:both；带图片的数据请用路径",
         "a file, a folder with train.jsonl, or demo:both; data with images needs a path",
     ),
+    "da_no_path": (
+        "请先拖入文件，或在路径里写文件、文件夹，或 demo:both（自带语料）。",
+        "Drop a file first, or give the path of a file or folder, or demo:both for the shipped corpus.",
+    ),
     "da_preset": ("按哪个预设的上限检查", "Limits of which preset"),
     "da_check": ("检查数据", "Check the data"),
     "da_none": (

@@ -5,6 +5,16 @@ TEXT: dict[str, tuple[str, str]] = {
     "ev_suite": ("测试集", "Suite"),
     "ev_variants": ("版本", "Variants"),
     "ev_repeats": ("每题重复", "Repeats per case"),
+    "ev_same": (
+        "温度为 0 时每次回答都相同，重复不增加信息：每题只问一次，其余 {n} 次直接沿用。想看波动，请把温度调到 0 以上。",
+        "At temperature 0 every repeat is the same answer and tells nothing new: each question is asked once, the "
+        "other {n} are taken over. To see how answers vary, raise the temperature above 0.",
+    ),
+    "ev_same_asked": (
+        "温度为 0 时每次回答通常都相同，重复只多花时间。想看波动，请把温度调到 0 以上。",
+        "At temperature 0 repeats are usually the same answer and only take time. To see how answers vary, raise the "
+        "temperature above 0.",
+    ),
     "ev_reuse": ("沿用以前的相同回答", "Take over earlier answers to the same question"),
     "ev_reuse_info": (
         "模型、适配器、病例、图像、模板和解码完全一致时不再提问；报告会注明来源。",
@@ -86,6 +96,7 @@ TEXT: dict[str, tuple[str, str]] = {
     "ev_veto": ("否决", "veto"),
     "ev_repeat": ("第 {n} 次", "repeat {n}"),
     "ev_origin": ("沿用自 {run}", "taken over from {run}"),
+    "ev_origin_here": ("沿用本次的第一次回答", "the first answer of this run"),
     "ev_attempts": ("尝试 {n} 次", "{n} attempts"),
     "ev_gone": ("没有这次评测或这个病例，请重新选择。", "No such run or case; choose again."),
 }

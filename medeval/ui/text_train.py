@@ -6,6 +6,10 @@ TEXT: dict[str, tuple[str, str]] = {
     "tr_preset": ("预设", "Preset"),
     "tr_source": ("出处：{source}", "From: {source}"),
     "tr_scaled": ("为演示模型缩放的参数", "Scaled to the demo model"),
+    "tr_note_scaled": (
+        "以上是原方案的数值；演示模型很小，这里改为：{changes}。",
+        "These are the figures of the recipe; the demo model is small, so here: {changes}.",
+    ),
     "tr_changed": ("与原文不同", "Differs from the document"),
     "tr_name": ("适配器名称", "Name of the adapter"),
     "tr_data": ("训练数据", "Training data"),
@@ -44,6 +48,11 @@ TEXT: dict[str, tuple[str, str]] = {
     "tr_pf_disk": ("磁盘", "Disk"),
     "tr_pf_time": ("时间", "Time"),
     "tr_pf_measured": ("实测", "Measured"),
+    "tr_pf_scale": ("缩放", "Scale"),
+    "tr_pf_stale": (
+        "设置已改动：下面是改动前的检查，请再点一次“训练前检查”。",
+        "The settings changed: this is what was found before, press Preflight again.",
+    ),
     "tr_pf_go": ("可以开始。", "Ready to start."),
     "tr_pf_stop": ("带 ✗ 的先处理，再开始。", "Mend what is marked ✗, then start."),
     # memory

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import gradio as gr
 
 from medeval.training.presets import load_preset
+from medeval.ui.controls import FIELDS as LABELS
 from medeval.ui.desk import Desk
 from medeval.ui.labels import Labels
 from medeval.ui.text import Lang, say
 from medeval.ui.train_board import Board, Opened
-from medeval.ui.train_form import CHOICES, FIELDS, LABELS, MAIN, note_html, preview_html, texts_of
+from medeval.ui.train_form import CHOICES, FIELDS, MAIN, note_html, preview_html, texts_of
 
 FIRST_PRESET = "v3"
 CLICKS_JS = """
@@ -37,6 +38,8 @@ class Form:
     note: gr.HTML
     fields: list[gr.Textbox | gr.Dropdown]
     further: gr.Textbox
+    followed: gr.State
+    """The alpha that follows from the rank; a field that holds another is the person's own."""
     plan: gr.HTML
     checked: gr.HTML
     check: gr.Button
@@ -120,6 +123,7 @@ def _form(board: Board, labels: Labels) -> Form:
         labels.add(further, label="tr_extra", placeholder="tr_extra_hint")
     fields = [{**main, **rest}[name] for name in FIELDS]
     drawn, line = preview_html(first, texts_of(load_preset(first).config), "", None, lang)
+    followed = gr.State(texts["alpha"])
     plan = gr.HTML(drawn, elem_id="me-tr-plan")
     check = labels.add(gr.Button(labels.say("tr_check"), size="sm", elem_id="me-tr-check"), value="tr_check")
     checked = gr.HTML(elem_id="me-tr-checked")
@@ -131,7 +135,9 @@ def _form(board: Board, labels: Labels) -> Form:
         keep = gr.Button(labels.say("tr_keep_chat"), size="sm")
     labels.add(release, value="tr_keep_train")
     labels.add(keep, value="tr_keep_chat")
-    return Form(preset, note, fields, further, plan, checked, check, command, start, asked, ask, release, keep)
+    return Form(
+        preset, note, fields, further, followed, plan, checked, check, command, start, asked, ask, release, keep
+    )
 
 
 def _main_fields(board: Board, labels: Labels, texts: dict[str, str]) -> dict[str, gr.Textbox | gr.Dropdown]:

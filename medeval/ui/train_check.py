@@ -12,19 +12,22 @@ from medeval.errors import MedevalError
 from medeval.services import Services
 from medeval.training.config import TrainConfig
 from medeval.training.preflight import Row
+from medeval.ui.controls import with_labels
 from medeval.ui.text import Lang, say
-from medeval.ui.words import half
+from medeval.ui.words import fault_text
 
 _KEPT = 50
 
 
 @dataclass(frozen=True)
 class Looked:
-    """A preflight as it stands."""
+    """A preflight of `config` as it stands; `stale` once the form says something else."""
 
+    config: TrainConfig
     rows: tuple[Row, ...] = ()
     running: bool = True
     error: str = ""
+    stale: bool = False
 
 
 class Preflights:
@@ -41,9 +44,10 @@ class Preflights:
         name, stop = uuid4().hex[:12], Event()
         with self._lock:
             if before in self._stops:
-                self._stops[before].set()
+                self._stops.pop(before).set()
+                self._found.pop(before, None)
             self._stops[name] = stop
-            self._found[name] = Looked()
+            self._found[name] = Looked(config)
             while len(self._found) > _KEPT:
                 gone, _ = self._found.popitem(last=False)
                 self._stops.pop(gone).set()
@@ -53,6 +57,14 @@ class Preflights:
     def look(self, name: str) -> Looked | None:
         """How far a preflight is."""
         return self._found.get(name)
+
+    def compare(self, name: str, config: TrainConfig | None) -> Looked | None:
+        """How far a preflight is, marked where it looked at something else than `config`, what the form says now."""
+        with self._lock:
+            found = self._found.get(name)
+            if found is not None:
+                found = self._found[name] = replace(found, stale=found.config != config)
+            return found
 
     def _run(self, name: str, config: TrainConfig, stop: Event) -> None:
         from medeval.services.preflight import preflight
@@ -80,16 +92,20 @@ def checked_html(looked: Looked, lang: Lang) -> str:
     """The table of ✓ and ✗ with what to do."""
     rows = "".join(_row(row, lang) for row in looked.rows)
     if looked.error:
-        rows += f'<li class="me-tr-bad"><span>✗</span><div>{escape(half(looked.error, lang))}</div></li>'
+        rows += f'<li class="me-tr-bad"><span>✗</span><div>{escape(fault_text(looked.error, lang))}</div></li>'
     words = escape(say("tr_checking", lang))
     wait = f'<p class="me-tr-wait"><i class="me-dot"></i>{words}</p>' if looked.running else ""
+    if looked.stale:
+        old = f'<p class="me-ev-note">{escape(say("tr_pf_stale", lang))}</p>'
+        return f'<div class="me-tr-checked me-tr-old">{old}<ul>{rows}</ul>{wait}</div>'
     return f'<div class="me-tr-checked"><ul>{rows}</ul>{wait}{_verdict(looked, lang)}</div>'
 
 
 def _row(row: Row, lang: Lang) -> str:
     look = {"ok": "me-tr-good", "warning": "me-tr-warn", "failed": "me-tr-bad"}[row.verdict]
     name = _names(lang).get(row.name, row.name)
-    return f'<li class="{look}"><span>{row.mark}</span><div><b>{escape(name)}</b> {escape(row.text(lang))}</div></li>'
+    text = escape(with_labels(row.text(lang), lang))
+    return f'<li class="{look}"><span>{row.mark}</span><div><b>{escape(name)}</b> {text}</div></li>'
 
 
 def _names(lang: Lang) -> dict[str, str]:
@@ -98,6 +114,7 @@ def _names(lang: Lang) -> dict[str, str]:
         "data": say("tr_pf_data", lang), "validation": say("tr_pf_validation", lang),
         "targets": say("tr_pf_targets", lang), "suite": say("tr_pf_suite", lang), "output": say("tr_pf_output", lang),
         "memory": say("tr_memory", lang), "disk": say("tr_pf_disk", lang), "time": say("tr_pf_time", lang),
+        "scale": say("tr_pf_scale", lang), "held_out": say("tr_pf_data", lang),
         "measured": say("tr_pf_measured", lang),
     }  # fmt: skip
 

@@ -22,11 +22,12 @@ from medeval.ui.desk import Desk
 from medeval.ui.evaluate_board import pause
 from medeval.ui.labels import PRIVATE
 from medeval.ui.text import Lang, say
+from medeval.ui.toasts import inform, warn
 from medeval.ui.train import Train, preset_choices, suite_choices
 from medeval.ui.train_board import Board, Opened
 from medeval.ui.train_charts import curves_html
 from medeval.ui.train_check import Preflights, checked_html
-from medeval.ui.train_form import FIELDS, config_of, further_lines, note_html, preview_html, texts_of
+from medeval.ui.train_form import FIELDS, alpha_text, config_of, further_lines, note_html, preview_html, texts_of
 from medeval.ui.train_view import (
     checkpoints_html,
     curve_of,
@@ -36,7 +37,7 @@ from medeval.ui.train_view import (
     runs_html,
     versus_html,
 )
-from medeval.ui.words import half
+from medeval.ui.words import fault_text
 
 _UNLIMITED: dict[str, Any] = {**PRIVATE, "concurrency_limit": None}
 _SESSIONS = 500
@@ -57,29 +58,35 @@ class TrainEvents:
         form, shown, opened = self.tab.form, self.tab.shown, self.tab.opened
         suite = form.fields[FIELDS.index("suite")]
         told = [form.preset, *form.fields, form.further, self.switch]
-        drawn = [form.plan, form.command, form.start]
+        seen, drawn = [*told, self.tab.checked], [form.plan, form.command, form.start, form.checked]
         chosen = form.preset.input(self.choose_preset, [form.preset, self.switch],
-                                   [form.note, *form.fields, form.further], **PRIVATE)  # fmt: skip
-        chosen.then(self.preview, told, drawn, **PRIVATE)
+                                   [form.note, *form.fields, form.further, form.followed], **PRIVATE)  # fmt: skip
+        chosen.then(self.preview, seen, drawn, **PRIVATE)
+        rank, alpha = (form.fields[FIELDS.index(name)] for name in ("rank", "alpha"))
         for widget in (*form.fields, form.further):
             # text that is pasted or dropped is no input event to Gradio, leaving the field is
             moments = [widget.input] if isinstance(widget, gr.Dropdown) else [widget.input, widget.blur]
-            gr.on(moments, self.preview, told, drawn, trigger_mode="always_last", **PRIVATE)
+            if widget is not rank:
+                gr.on(moments, self.preview, seen, drawn, trigger_mode="always_last", **PRIVATE)
+                continue
+            followed = gr.on(moments, self.follow_rank, [form.preset, rank, alpha, form.followed],
+                             [alpha, form.followed], trigger_mode="always_last", **PRIVATE)  # fmt: skip
+            followed.then(self.preview, seen, drawn, **PRIVATE)
         asked = [opened, form.asked, form.ask]
         self._then_follow(form.start.click(self.start, [*told, opened], asked, **PRIVATE))
         self._then_follow(form.release.click(self.release, [*told, opened], asked, **PRIVATE))
         form.keep.click(lambda: gr.update(visible=False), None, [form.asked], **PRIVATE)
         checking = form.check.click(self.check, [*told, self.tab.checked], [self.tab.checked], **PRIVATE)
         checking.then(self.follow_check, [self.tab.checked, self.switch], [form.checked], **_UNLIMITED)
-        filled = [form.preset, form.note, *form.fields, form.further, opened]
+        filled = [form.preset, form.note, *form.fields, form.further, form.followed, opened]
         acted = shown.runs.click(self.act, [opened, self.switch], filled, **PRIVATE)
-        acted.then(self.preview, told, drawn, **PRIVATE)
+        acted.then(self.preview, seen, drawn, **PRIVATE)
         self._then_follow(acted)
         self._then_follow(shown.kept.click(self.use, [opened, self.switch], [opened], **PRIVATE))
         self._then_follow(tab.select(self.refresh, [self.switch], [suite], **PRIVATE))
         named = [form.preset, form.note, suite]
         relabelled = self.switch.change(self.relabel, [form.preset, self.switch], named, **PRIVATE)
-        relabelled.then(self.preview, told, drawn, **PRIVATE)
+        relabelled.then(self.preview, seen, drawn, **PRIVATE)
         relabelled.then(self.follow_check, [self.tab.checked, self.switch], [form.checked], **_UNLIMITED)
         self._then_follow(relabelled)
 
@@ -92,13 +99,30 @@ class TrainEvents:
     def choose_preset(self, preset: str, lang: Lang) -> list[Any]:
         """Fills the form from a preset."""
         config = load_preset(preset).config
-        return [note_html(preset, lang), *texts_of(config), ""]
+        return [note_html(preset, lang), *texts_of(config), "", alpha_text(preset, str(config.rank))]
+
+    def follow_rank(self, preset: str, rank: str, alpha: str, followed: str) -> tuple[Any, Any]:
+        """The rank was changed: alpha keeps its ratio to it, unless the person wrote an alpha of his own."""
+        new = alpha_text(preset, str(rank or ""))
+        if new is None or new == followed or str(alpha or "").strip() != followed:
+            return gr.skip(), gr.skip()
+        return new, new
 
     def preview(self, preset: str, *told: Any) -> list[Any]:
-        """Draws the schedule and the command line, or says what is wrong."""
-        texts, further, lang = _split(told)
+        """Draws the schedule and the command line, or says what is wrong; an earlier preflight may be out of date."""
+        texts, further, lang = _split(told[:-1])
         drawn, command = preview_html(preset, texts, further, None, lang)
-        return [drawn, command, gr.update(interactive=bool(command))]
+        checked = self._checked(preset, texts, further, str(told[-1]), lang)
+        return [drawn, command, gr.update(interactive=bool(command)), checked]
+
+    def _checked(self, preset: str, texts: list[str], further: str, name: str, lang: Lang) -> Any:
+        """The preflight against what the form says now; one that goes on is painted by who follows it."""
+        try:
+            config = config_of(preset, texts, further)
+        except ConfigError:
+            config = None
+        looked = self.preflights.compare(name, config)
+        return gr.skip() if looked is None or looked.running else checked_html(looked, lang)
 
     def start(self, preset: str, *told: Any) -> list[Any]:
         """Puts a run into the queue and opens it; asks first where memory does not hold two bases."""
@@ -146,7 +170,7 @@ class TrainEvents:
     def act(self, opened: Opened, lang: Lang, event: gr.EventData) -> list[Any]:
         """A run was clicked or ticked, or one of its buttons pressed."""
         data = event._data
-        unchanged = [gr.skip()] * (_FIELD_COUNT + 3)
+        unchanged = [gr.skip()] * (_FIELD_COUNT + 4)
         if "ticked" in data:
             ticked = str(data["ticked"]).split()
             first = opened.job if opened.job in ticked or not ticked else ticked[0]
@@ -175,11 +199,12 @@ class TrainEvents:
         """The form as the run was told, under a further name."""
         run = next((run for run in self.board.runs() if run.job.id == job_id), None)
         if run is None or run.config.preset not in preset_names():
-            return [gr.skip()] * (_FIELD_COUNT + 3)
+            return [gr.skip()] * (_FIELD_COUNT + 4)
         taken = {run.config.name for run in self.board.runs()}
         name = next(f"{run.config.name}-{n}" for n in range(2, 1000) if f"{run.config.name}-{n}" not in taken)
         config = run.config.model_copy(update={"name": name[:60]})
-        return [config.preset, note_html(config.preset, lang), *texts_of(config), further_lines(config)]
+        filled = [config.preset, note_html(config.preset, lang), *texts_of(config), further_lines(config)]
+        return [*filled, alpha_text(config.preset, str(config.rank))]
 
     def use(self, opened: Opened, lang: Lang, event: gr.EventData) -> Any:
         """A checkpoint was chosen as a column."""
@@ -187,7 +212,7 @@ class TrainEvents:
         if step.isdecimal():
             name = self._told(lambda: self.board.use(str(event._data.get("job", "")), int(step)), lang)
             if name is not None:
-                gr.Info(escape(say("tr_used", lang, name=name)))
+                inform(lang, say("tr_used", lang, name=name))
         return gr.skip()
 
     def refresh(self, lang: Lang) -> Any:
@@ -243,9 +268,9 @@ class TrainEvents:
         try:
             return call()
         except ConfigError as error:
-            gr.Warning("<br>".join(escape(half(problem, lang)) for problem in error.problems))
+            warn(lang, *(fault_text(problem, lang) for problem in error.problems))
         except MedevalError as error:
-            gr.Warning(escape(half(str(error), lang)))
+            warn(lang, fault_text(str(error), lang))
         return None
 
     def _note(self, job_id: str, closed: bool) -> None:

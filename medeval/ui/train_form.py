@@ -6,18 +6,16 @@ from collections.abc import Sequence
 from html import escape
 
 from medeval.training.config import ConfigError, TrainConfig, as_command, set_values
-from medeval.training.config_text import changes_from, value_text
+from medeval.training.config_text import changes_from, followed_alpha, value_text
 from medeval.training.presets import DEMO_SUFFIX, load_preset
+from medeval.ui.controls import FIELDS as LABELS
+from medeval.ui.controls import with_controls
 from medeval.ui.text import Lang, say
 from medeval.ui.train_charts import schedule_html
-from medeval.ui.words import half
+from medeval.ui.words import fault_text
 
 MAIN = ("name", "data", "steps", "learning_rate", "batch_size", "rank", "suite")
-"""The few fields that people change, with their label's key."""
-LABELS = {
-    "name": "tr_name", "data": "tr_data", "steps": "tr_steps", "learning_rate": "tr_lr", "batch_size": "tr_batch",
-    "rank": "tr_rank", "suite": "tr_suite",
-}  # fmt: skip
+"""The few fields that people change; `controls.FIELDS` has the keys of their labels."""
 REST = (
     "epochs", "alpha", "dropout", "accumulation", "warmup_steps", "warmup_ratio", "weight_decay", "max_length",
     "image_size", "log_every", "eval_every", "eval_samples", "save_every", "keep_best", "keep_last", "early_stop",
@@ -32,6 +30,10 @@ CHOICES: dict[str, tuple[str, ...]] = {
 }
 FIELDS = (*MAIN, *REST, *CHOICES)
 """Every field with a widget of its own, in the order of the widgets; others go into the box of further lines."""
+
+
+_IN_NOTES = ("steps", "epochs", "dropout")
+"""Fields that the notes of presets speak of, with the recipe's figures."""
 
 
 def texts_of(config: TrainConfig) -> list[str]:
@@ -54,7 +56,17 @@ def config_of(preset: str, texts: Sequence[str], further: str) -> TrainConfig:
     changes = [
         f"{field}={text}" for field, text, before in zip(FIELDS, texts, shown, strict=True) if text.strip() != before
     ]
+    if any(change.startswith("rank=") for change in changes):
+        # alpha would follow a new rank, but the form shows one: that is what is meant
+        changes.append(f"alpha={texts[FIELDS.index('alpha')]}")
     return set_values(start, [*changes, *(line.strip() for line in further.splitlines() if line.strip())])
+
+
+def alpha_text(preset: str, rank: str) -> str | None:
+    """The alpha that keeps the preset's scale at `rank`; None where that is no rank."""
+    if not rank.strip().isdecimal() or int(rank) < 1:
+        return None
+    return value_text("alpha", followed_alpha(load_preset(preset).config, int(rank)))
 
 
 def preview_html(preset: str, texts: Sequence[str], further: str, samples: int | None, lang: Lang) -> tuple[str, str]:
@@ -62,7 +74,7 @@ def preview_html(preset: str, texts: Sequence[str], further: str, samples: int |
     try:
         config = config_of(preset, texts, further)
     except ConfigError as error:
-        items = "".join(f"<li>{escape(half(problem, lang))}</li>" for problem in error.problems)
+        items = "".join(f"<li>{escape(fault_text(problem, lang))}</li>" for problem in error.problems)
         return f'<div class="me-error me-tr-faults">{escape(say("tr_faults", lang))}<ul>{items}</ul></div>', ""
     command = (
         f'<div class="me-tr-command"><span>{escape(say("tr_command", lang))}</span>'
@@ -74,10 +86,16 @@ def preview_html(preset: str, texts: Sequence[str], further: str, samples: int |
 def note_html(preset: str, lang: Lang) -> str:
     """What a preset is, where it comes from and what was changed."""
     found = load_preset(preset)
-    parts = [f"<p>{escape(found.note.get(lang, ''))}</p>"]
+    parts = [f"<p>{escape(with_controls(found.note.get(lang, ''), lang))}</p>"]
     parts.append(f'<p class="me-quiet">{escape(say("tr_source", lang, source=found.source))}</p>')
     if found.scaled:
         recipe, scaled = load_preset(preset.removesuffix(DEMO_SUFFIX)).config, found.config
+        told = ("，" if lang == "zh" else ", ").join(
+            f"{_label(field, lang)} {_plain(recipe, field)} → {_plain(scaled, field)}"
+            for field in _IN_NOTES
+            if field in found.scaled
+        )
+        parts.insert(1, f"<p>{escape(say('tr_note_scaled', lang, changes=told))}</p>")
         rows = "".join(
             f"<li><code>{escape(field)}</code> {_shown(recipe, field)} → {_shown(scaled, field)}</li>"
             for field in found.scaled
@@ -91,4 +109,12 @@ def note_html(preset: str, lang: Lang) -> str:
 
 
 def _shown(config: TrainConfig, field: str) -> str:
-    return escape(value_text(field, config.model_dump(mode="json")[field]) or "–")
+    return escape(_plain(config, field))
+
+
+def _plain(config: TrainConfig, field: str) -> str:
+    return value_text(field, config.model_dump(mode="json")[field]) or "–"
+
+
+def _label(field: str, lang: Lang) -> str:
+    return say(LABELS[field], lang) if field in LABELS else field

@@ -15,7 +15,7 @@ from medeval.ui.text import Lang, say
 from medeval.ui.train_board import Opened
 from medeval.ui.train_charts import COLOURS, Curve
 from medeval.ui.train_csv import csv_link
-from medeval.ui.words import half
+from medeval.ui.words import fault_text
 
 NONE = "–"
 _HELD = {"accuracy": "val_accuracy", "margin": "val_margin"}
@@ -48,7 +48,7 @@ def _line(run: Run, opened: Opened, colour: int, lang: Lang) -> str:
         f" <small>{escape(run.config.preset)}</small></button>"
     )
     state = f'<span class="me-tr-state me-tr-{job.state}">{escape(_state(run, lang))}</span>'
-    error = f'<p class="me-tr-why">{escape(half(job.error, lang))}</p>' if job.error else ""
+    error = f'<p class="me-tr-why">{escape(fault_text(job.error, lang))}</p>' if job.error else ""
     row = f'<div class="me-tr-row">{tick}{head}{state}{_doing(run, lang)}</div>'
     return f'<div class="me-tr-run" aria-current="{current}">{row}{_bar(run)}{error}{_column(run, lang)}</div>'
 

@@ -12,6 +12,10 @@ from medeval.engines.contract import Answer, Decoding, Loaded, Receipt
 from medeval.evaluation.records import Cell, CellKey, RunCase, RunRecord, RunSpec
 from medeval.evaluation.reuse import answer_keys, earlier_answers
 from medeval.evaluation.run import run_suite
+from medeval.evaluation.tables import run_tables
+from medeval.evaluation.wording import history
+from medeval.services.evaluating import reuse_of
+from medeval.store import Store
 
 STACKS = (
     Loaded("base", "base", 0, 0),
@@ -117,6 +121,41 @@ def test_the_loop_asks_only_what_cannot_be_taken_over() -> None:
     assert {k.variant: c.origin for k, c in kept.cells.items()} == {"base": "", "v1": "r1"}
     taken = kept.cells[CellKey("c0", "v1")]
     assert taken.answer is not None and taken.answer.variant == "v1" and taken.scores, "scored by the rules of now"
+
+
+@pytest.mark.parametrize(
+    ("temperature", "reuse", "asked"),
+    [(0.0, True, 1), (0.0, False, 3), (0.7, True, 3)],
+)
+def test_a_greedy_repeat_is_asked_once(home: Path, temperature: float, reuse: bool, asked: int) -> None:
+    store, engine = Store(home), ScriptedEngine(lambda request: f"{request.variant} {request.id}")
+    decoding = Decoding(temperature=temperature)
+    mine = spec(Case(id="x", prompt="血压高吗？"), (), repeats=3, decoding=decoding, reuse=reuse)
+    run_id = store.create_run(mine)
+    with store.sink(run_id) as sink:
+        run_suite(engine, [mine.cases[0].case], mine.variants, 3, mine.decoding, sink, threading.Event(),
+                  reuse=reuse_of(store, store.run(run_id)))  # fmt: skip
+    cells = store.cells(run_id)
+    assert len(engine.asked) == 3 * asked and len(cells) == 9
+    first = {cell.variant: cell.answer.text for cell in cells if cell.answer and cell.repeat == 0}
+    for cell in cells:
+        assert cell.answer is not None and cell.scores
+        same = asked == 1 and cell.repeat > 0
+        assert cell.origin == (run_id if same else "")
+        assert (cell.answer.text == first[cell.variant]) == (same or cell.repeat == 0)
+    told = [text for _, text in history(run_tables(store.run(run_id), cells, "v3"), "en")]
+    once = "6 repeats are the first answer of this run (temperature 0, the very same question)"
+    assert told == ([once] if asked == 1 else [])
+
+
+def test_a_greedy_repeat_of_a_failure_is_asked(home: Path) -> None:
+    store, failing = Store(home), iter([None, "答"])
+    mine = spec(Case(id="x", prompt="血压高吗？"), (), repeats=3)
+    run_id, engine = store.create_run(mine), ScriptedEngine(lambda request: next(failing))
+    with store.sink(run_id) as sink:
+        run_suite(engine, [mine.cases[0].case], ["v3"], 3, mine.decoding, sink, threading.Event(),
+                  reuse=reuse_of(store, store.run(run_id)))  # fmt: skip
+    assert [cell.origin for cell in store.cells(run_id)] == ["", "", run_id]
 
 
 def test_a_stopped_run_takes_nothing_over() -> None:

@@ -5,6 +5,7 @@ import shlex
 import pytest
 
 from medeval.training.config import ConfigError, TrainConfig, as_command, make_config, set_values
+from medeval.training.preflight import scale_row
 from medeval.training.presets import load_preset, preset_names
 
 GOOD = {"name": "x", "steps": 100}
@@ -94,6 +95,10 @@ CHANGES = [
     ["data=/a b/数据", "system=你是医生，'好'", "trained_on="],
     ["phases.1.factors.precision=9", "early_stop=0"],
     ["trackers=swanlab,wandb", "name=mine"],
+    ["rank=4"],
+    ["rank=4", "alpha=256"],
+    ["rank=16", "alpha=32"],
+    ["alpha=512"],
 ]
 
 
@@ -110,6 +115,30 @@ def test_command_line_makes_the_same_config(name: str, changes: list[str]) -> No
     given = [words[i + 1] for i, word in enumerate(words) if word == "--set"]
     given += [f"data={words[i + 1]}" for i, word in enumerate(words) if word == "--data"]
     assert set_values(start, given) == config
+
+
+@pytest.mark.parametrize(
+    ("preset", "changes", "alpha", "scale"),
+    [
+        ("v3", ["rank=4"], 8, None),
+        ("v3-demo", ["rank=4"], 8, None),
+        ("v3", ["rank=4", "alpha=256"], 256, "64"),
+        ("v3", ["alpha=256", "rank=4"], 256, "64"),
+        ("v3", ["rank=4", "alpha=32"], 32, None),
+        ("v3", ["alpha=1100"], 1100, "8.59"),
+        ("v1", ["rank=3"], 6, None),
+        ("qwen3-1.7b-full", ["rank=1", "alpha=90"], 90, None),
+    ],
+)
+def test_alpha_follows_the_rank_and_a_large_scale_is_told(
+    preset: str, changes: list[str], alpha: float, scale: str | None
+) -> None:
+    config = set_values(load_preset(preset).config, changes)
+    assert config.alpha == alpha
+    row = scale_row(config)
+    assert (row is None) == (scale is None)
+    if row is not None:
+        assert row.verdict == "warning" and f"= {scale}" in row.zh and f"= {scale}" in row.en
 
 
 def test_command_line_without_preset() -> None:

@@ -104,6 +104,15 @@ def test_a_damaged_upload_is_refused_with_every_reason(page: Any, world: Path) -
     told = page.wait_for_selector("#me-ad-added .me-error").inner_text()
     assert "没有安装" in told and "NaN" in told and "query_proj" in told
     assert sorted(p.name for p in (world / "adapters").iterdir()) == ["v1", "v2", "v3"]
+    # the refused files are still there: a path that is typed after them is what counts
+    box(page, "me-ad-path").fill("/nowhere")
+    page.locator("#me-ad-install").click()
+    page.wait_for_function("!document.querySelector('#me-ad-added').innerText.includes('NaN')")
+    assert "没有" in page.locator("#me-ad-added").inner_text()
+    assert "safetensors" not in page.locator("#me-ad-drop").inner_text()
+    page.locator("#me-ad-drop input[type=file]").set_input_files([str(p) for p in sorted(bad.iterdir())])
+    page.wait_for_function("document.querySelector('#me-ad-path input, #me-ad-path textarea').value === ''")
+    box(page, "me-ad-name").fill("")
 
 
 def test_a_new_folder_is_a_variant_without_a_restart(page: Any, world: Path) -> None:

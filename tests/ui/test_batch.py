@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from run_samples import ScriptedEngine
 
+from medeval.engines.contract import Decoding
 from medeval.errors import UsageError
 from medeval.services import Services
 from medeval.settings import Settings
@@ -59,6 +60,21 @@ def test_a_batch_becomes_a_run(home: Path, tmp_path: Path, files: list[Path], la
     assert state.run_id in shown and "<b>" not in shown and "&lt;b&gt;" in shown
     record = services.store.run(state.run_id)
     assert (record.answered, record.spec.suite, len(record.spec.cases)) == (1, "images", 1)
+    services.close()
+
+
+@pytest.mark.parametrize("prompt", ["", " \n"])
+def test_the_question_is_asked_for_before_an_image_is_read(
+    home: Path, tmp_path: Path, files: list[Path], prompt: str
+) -> None:
+    services = make_services(home, tmp_path, ScriptedEngine())
+    batch, read = Batch(services), list[int]()
+    with pytest.raises(UsageError, match="write the question"):
+        batch.start(files, prompt, (), "busy")
+    assert batch.state.step == "idle"
+    with pytest.raises(UsageError, match="write the question"):
+        services.reviewing.images_run(files, prompt, (), Decoding(), read.append)
+    assert read == []
     services.close()
 
 

@@ -1,5 +1,6 @@
 """The Evaluate tab's HTML: pure functions, everything escaped, nothing lost."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -14,9 +15,12 @@ from medeval.engines.contract import Answer
 from medeval.evaluation.against import compare_runs
 from medeval.evaluation.charts import bars, radar
 from medeval.evaluation.records import Cell
+from medeval.evaluation.report import metric_label
 from medeval.evaluation.tables import run_tables
+from medeval.metrics.score import all_metrics
 from medeval.store.jobs import Job
 from medeval.ui.cards import Look
+from medeval.ui.evaluate import same_html
 from medeval.ui.evaluate_board import Work
 from medeval.ui.evaluate_matrix import detail_html, matrix_html, places
 from medeval.ui.evaluate_view import Shown, duration, head_html, progress_html, runs_html
@@ -118,3 +122,39 @@ def test_charts_are_svg_without_scripts_and_need_something_to_show() -> None:
     assert radar(tables.metrics, tables.variants, labels, "x") == "" and bars({}, ("a",), {}, "x") == ""
     three = {name: tables.metrics["sample_metric"] for name in ("a", "b", "c")}
     assert parsed(radar(three, tables.variants, {}, "x")).seen.count("polygon") == 4 + 3
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("count", [3, 4, 7, 12, 20])
+def test_every_label_of_the_radar_is_whole_and_inside(lang: Lang, count: int) -> None:
+    found = run_tables(*make_run())
+    labels = {name: metric_label(name, lang, short=True) for name in all_metrics()}
+    longest = sorted(labels, key=lambda name: -len(labels[name]))[:count]
+    drawn = radar({name: found.metrics["sample_metric"] for name in longest}, found.variants, labels, "x")
+    left, _, width, _ = map(int, re.search(r'viewBox="(-?\d+) (\d+) (\d+) (\d+)"', drawn).groups())  # type: ignore[union-attr]
+    said = re.findall(r'text-anchor="(\w+)".*?>(<tspan.*?)</text>', drawn)
+    for name, (anchor, spans) in zip(longest, said, strict=True):
+        lines = re.findall(r'<tspan x="([\d.]+)" dy="[-\d.]+">(.*?)</tspan>', spans)
+        assert " ".join(line for _, line in lines) == labels[name]
+        for x, line in lines:
+            wide = sum(11 if ord(char) > 0x2E7F else 6 for char in line)
+            start = float(x) - {"start": 0, "middle": 0.5, "end": 1}[anchor] * wide
+            assert left <= start and start + wide <= left + width, line
+
+
+@pytest.mark.parametrize(
+    ("repeats", "temperature", "reuse", "known", "said"),
+    [
+        (1, 0.0, True, True, ""),
+        (10, 0.7, True, True, ""),
+        (10, 0.0, True, True, "other 9 are taken over"),
+        (10, 0.0, False, True, "only take time"),
+        (10, 0.0, True, False, "usually the same"),
+    ],
+)
+def test_repeats_that_tell_nothing_are_told(
+    repeats: int, temperature: float, reuse: bool, known: bool, said: str
+) -> None:
+    shown = same_html(repeats, temperature, reuse, known, "en")
+    assert said in shown and bool(shown) == bool(said)
+    assert bool(same_html(repeats, temperature, reuse, known, "zh")) == bool(said)

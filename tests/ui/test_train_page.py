@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import pytest
 
 from medeval.services.datasets import CheckState
@@ -16,11 +17,15 @@ from medeval.training.data import Problem
 from medeval.training.data_check import DataReport
 from medeval.training.data_overlap import Overlap
 from medeval.training.history import read_history
+from medeval.training.preflight import Row
 from medeval.training.presets import load_preset, preset_names
 from medeval.ui import train_plot as plot
+from medeval.ui.data import DataEvents
 from medeval.ui.data_view import problems_html, state_html
 from medeval.ui.train_board import Opened
 from medeval.ui.train_charts import curves_html, schedule_html
+from medeval.ui.train_check import Looked, Preflights, checked_html
+from medeval.ui.train_events import TrainEvents
 from medeval.ui.train_form import FIELDS, config_of, further_lines, note_html, preview_html, texts_of
 from medeval.ui.train_view import (
     checkpoints_html,
@@ -235,5 +240,69 @@ def test_check_under_way_or_failed(state: Any) -> None:
 def test_set_values_is_what_the_form_uses() -> None:
     start = load_preset("v3-demo").config
     texts = texts_of(start)
-    texts[FIELDS.index("rank")] = "8"
+    texts[FIELDS.index("rank")], texts[FIELDS.index("alpha")] = "8", "16"
     assert config_of("v3-demo", texts, "dropout=0.3") == set_values(start, ["rank=8", "dropout=0.3"])
+
+
+@pytest.mark.parametrize(
+    ("rank", "alpha", "followed", "now"),
+    [
+        ("4", "256", "256", "8"),  # nobody touched alpha
+        ("64", "8", "8", "128"),
+        ("128", "256", "256", None),  # the field is only left: what is being written beside it stays
+        ("4", "300", "256", None),  # the person's own
+        ("4", "256", "8", None),
+        ("0", "256", "256", None),
+        ("", "256", "256", None),
+        ("x", "256", "256", None),
+    ],
+)
+def test_alpha_follows_the_rank_until_a_person_sets_it(rank: str, alpha: str, followed: str, now: str | None) -> None:
+    handlers = object.__new__(TrainEvents)
+    new, kept = handlers.follow_rank("v3-demo", rank, alpha, followed)
+    assert (new, kept) == ((now, now) if now else (gr.skip(), gr.skip()))
+
+
+@pytest.mark.parametrize(("alpha", "scale"), [("256", 64.0), ("8", 2.0), ("32", 8.0)])
+def test_the_form_means_the_alpha_that_it_shows(alpha: str, scale: float) -> None:
+    texts = texts_of(load_preset("v3-demo").config)
+    texts[FIELDS.index("rank")], texts[FIELDS.index("alpha")] = "4", alpha
+    config = config_of("v3-demo", texts, "")
+    assert config.alpha / config.rank == scale
+    _, command = preview_html("v3-demo", texts, "", None, "zh")
+    assert ("alpha=" in command) == (alpha != "8")
+
+
+@pytest.mark.parametrize("preset", [name for name in preset_names() if name.endswith("-demo")])
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_note_of_a_preset_names_the_figures_of_its_fields(preset: str, lang: Any) -> None:
+    config, recipe = load_preset(preset).config, load_preset(preset.removesuffix("-demo")).config
+    told = note_html(preset, lang).split("<details")[0]
+    named = [f"→ {config.steps}" if config.steps else f"→ {config.epochs:g}"]
+    named += [f"→ {config.dropout:g}"] if config.dropout != recipe.dropout else []
+    assert all(figure in told for figure in named), told
+
+
+@pytest.mark.parametrize(("lang", "go", "old"), [("zh", "可以开始", "已改动"), ("en", "Ready to start", "changed")])
+def test_a_preflight_is_out_of_date_once_the_form_says_something_else(lang: Any, go: str, old: str) -> None:
+    config = load_preset("v3-demo").config
+    preflights = Preflights(None)  # type: ignore[arg-type]
+    preflights._found["one"] = Looked(config, (Row("time", "ok", "60 步", "60 steps"),), running=False)
+    for told, stale in ((config, False), (set_values(config, ["steps=400"]), True), (None, True), (config, False)):
+        looked = preflights.compare("one", told)
+        assert looked is not None and looked.stale == stale
+        drawn = checked_html(looked, lang)
+        assert (go in drawn) == (not stale) and (old in drawn) == stale
+    assert preflights.compare("gone", config) is None
+
+
+@pytest.mark.parametrize("path", ["", "  ", None])
+@pytest.mark.parametrize(("lang", "said"), [("zh", "demo:both（自带语料）"), ("en", "the path of a file or folder")])
+def test_checking_or_preparing_nothing_says_what_to_enter(
+    path: Any, lang: Any, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(gr, "Warning", lambda message, **more: told.append(message))
+    handlers = object.__new__(DataEvents)
+    assert handlers.check(path, "v3-demo", lang) == handlers.prepare(path, "", 0, lang) == gr.skip()
+    assert len(told) == 2 and all(said in message for message in told)
