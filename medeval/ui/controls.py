@@ -21,7 +21,7 @@ CONTROLS = {
     "medeval review export RUN --format dpo": "rv_export_dpo",
 }
 """What the command line calls it -> key of the label on the page."""
-KEPT = frozenset({"--adapters", "--base", "--engine", "--port", "--resume", "--server-models"})
+KEPT = frozenset({"--adapters", "--base", "--engine", "--host", "--port", "--resume", "--server-models"})
 """Options that the app is started with, and resuming any run by its id: no page has a control, they keep their name."""
 FIELDS = {
     "name": "tr_name", "data": "tr_data", "steps": "tr_steps", "learning_rate": "tr_lr", "batch_size": "tr_batch",

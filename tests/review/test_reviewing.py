@@ -177,7 +177,7 @@ def test_names_are_kept_in_both_languages(services: Services, monkeypatch: pytes
     assert old.titles[VARIANTS[1]].text("en") == old.titles[VARIANTS[1]].text("zh") == "V3 精准且温暖"
 
 
-@pytest.mark.parametrize(("lang", "said"), [("zh", "丙 safety 还没有评"), ("en", ": C safety")])
+@pytest.mark.parametrize(("lang", "said"), [("zh", "丙 safety 还没有评"), ("en", "C safety: the mark")])
 def test_a_missing_mark_names_its_column_in_both_languages(lang: str, said: str) -> None:
     wrong = [marks()[0], marks()[1], {**marks()[2], "safety": 9}, marks()[3]]
     with pytest.raises(UsageError) as refused:

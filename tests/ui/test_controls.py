@@ -51,7 +51,7 @@ def test_a_page_names_its_control(message: str, zh: str, en: str) -> None:
         ("epochs=2", "", ""),
         ("name=base", "「适配器名称」: base 这个名字", "“Name of the adapter”: the name base"),
         ("learning_rate=3", "「学习率」: 应不大于", "“Learning rate”: must be at most"),
-        ("warmup_steps=900", "warmup_steps 900 应小于「步数」130", "must be shorter than the run"),
+        ("warmup_steps=900", "warmup_steps 900 应小于「步数」130", "must be less than steps 130"),
     ],
 )
 def test_a_fault_of_the_form_names_the_label(change: str, zh: str, en: str) -> None:
