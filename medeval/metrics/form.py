@@ -31,6 +31,11 @@ def _repeats(text: str) -> bool:
     return len(sentences) >= 3 and max(Counter(sentences).values()) >= 3
 
 
+def _other_language(case: Case, content: str) -> bool:
+    """Whether an answer is not in the language of its question."""
+    return (case.language == "zh") != (len(_NO_CJK.sub("", content)) > len(content) * 0.2)
+
+
 @metric(name="format", zh="格式", en="Format", seed="格式奖励与长度惩罚：回答过短 -0.5")
 def format_of_answer(case: Case, text: str) -> Score:
     """1 less 0.5 each for too short, wrong language, repetition, and 0.25 each for lesser faults."""
@@ -38,11 +43,10 @@ def format_of_answer(case: Case, text: str) -> Score:
     content = reading.text.strip()
     if not content:
         return Score(0.0, "没有回答 / no answer")
-    cjk = len(_NO_CJK.sub("", content))
     faults: list[tuple[float, str]] = []
     if len(content) < SHORTEST * (1 if case.language == "zh" else 3):
         faults.append((0.5, "过短 / too short"))
-    if (case.language == "zh") != (cjk > len(content) * 0.2):
+    if _other_language(case, content):
         faults.append((0.5, "语言不符 / wrong language"))
     if _repeats(content):
         faults.append((0.5, "重复 / repeats itself"))
@@ -134,7 +138,8 @@ def _tells_of_another(reading: Reading) -> bool:
 def relevance(case: Case, text: str) -> Score:
     """1 where question or key points and answer share a known topic, a figure or three telling words, else 0.
 
-    A longer answer that names a disease or drug and shares no telling word leaves a fifth of every profile.
+    One that shares no telling word, and names a disease or drug or speaks another language, leaves a fifth of every
+    profile.
     """
     texts = tuple(_spoken_of(case))
     reading = read(text)
@@ -149,5 +154,6 @@ def relevance(case: Case, text: str) -> Score:
     if not known and (sum(asked.values()) < ENOUGH or any(word.key in asked for word in words_of(reading))):
         return Score.unscored("问题中没有可识别的主题 / no topic recognised in the question")
     shared = sum(asked[key] for key in asked.keys() & {word.key for word in words_of(reading)})
-    keeps = OFF_TOPIC_KEPT if shared < NOTHING_SHARED and _tells_of_another(reading) else 1.0
+    another = _other_language(case, reading.text) or _tells_of_another(reading)
+    keeps = OFF_TOPIC_KEPT if shared < NOTHING_SHARED and another else 1.0
     return Score(0.0, "未涉及所问主题 / does not speak of the topic asked", keeps=keeps)

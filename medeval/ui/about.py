@@ -54,12 +54,12 @@ def _metrics(lang: Lang) -> str:
 
 
 def _status(name: str, lang: Lang) -> str:
-    """Rated, descriptive or unmeasured, and what was measured."""
+    """Rated or descriptive, and what was measured."""
     found = status_of(name)
-    words = {"rated": "status_rated", "descriptive": "status_descriptive", "unmeasured": "status_unmeasured"}
+    words = {"rated": "status_rated", "descriptive": "status_descriptive"}
     measured = escape(found.zh if lang == "zh" else found.en)
-    if found.status == "unmeasured" and measured:
-        return measured
+    if found.status == "unmeasured":
+        return measured or f'<span class="me-quiet">{escape(say("status_unmeasured", lang))}</span>'
     return f"<b>{escape(say(words[found.status], lang))}</b> {measured}"
 
 
