@@ -22,6 +22,7 @@ from medeval.clinical.reading import Reading, read
 
 COMMON, PLAIN, KNOWN, FIGURE = 0.1, 1.0, 1.3, 2.0
 ASIDE = 0.4  # a gloss in brackets
+STOPPED = "停药"  # the group of 停用
 GENERIC = 0.7
 DRUG = 2.0  # a drug tells as much as a figure
 STEM = 7  # letters of an English word that tell it from others: prevention, preventive; metabolic, metabolism
@@ -139,6 +140,9 @@ def _meanings(reading: Reading) -> list[tuple[int, int, str]]:
             if taken.find(1, start, end) < 0:
                 taken[start:end] = b"\x01" * (end - start)
                 found.append((start, end, prefix + key))
+                if name in ("concept", "drug") and reading.text[start - 1 : start] == "停" and not taken[start - 1]:
+                    taken[start - 1] = 1
+                    found.append((start - 1, start, STOPPED))  # 停华法林 is 停用华法林
     return sorted(found)
 
 
