@@ -177,6 +177,8 @@ def _mends(reading: Reading, change: Change) -> str:
     if _PREVENTING.search(own) or sentence.is_question or "咳嗽" in reading.text[change.start : change.end]:
         return ""
     subject = _HARM_SUBJECT.search(own)
+    if change.state and change.word in ("改善", "缓解", "减轻"):
+        subject = None  # 疼痛会明显改善
     if subject and not _HELP.search(own[: subject.start()]) and not re.search(r"[疗药术减]|控制|预防|改善", own):
         return "有害之事说成有益 / a harm said to help"
     first = change.start - len(before)

@@ -105,7 +105,8 @@ def _other_side(wanted: Wanted, line: Line, shared: list[int], held: float) -> f
     mine = [(stance(clause), words) for clause, words in wanted.clauses]
     theirs = [(stance(clause), words) for clause, words in line.clauses()] if any(side for side, _ in mine) else []
     both = [keys & asked & said for side, asked in mine for other, said in theirs if side * other < 0]
-    return max((sum(wanted.halves[wanted.places[key]] for key in some) for some in both), default=0.0)
+    most = max((sum(wanted.halves[wanted.places[key]] for key in some) for some in both), default=0.0)
+    return most if most >= KIN * held else 0.0
 
 
 def _rivals(one: Quantity, other: Quantity) -> bool:

@@ -16,7 +16,7 @@ from medeval.clinical.units import convert, is_measurement
 BARE = 20
 """A bare whole number below could count anything."""
 BEFORE, AFTER, ALIKE = 8, 4, 2
-_RECKONED = re.compile(r"(?:累[积计]|合计|总共|共计|一共|总量|总计|相当于|约合)[^，。；]{0,4}$")
+_RECKONED = re.compile(r"(?:若|如果|假如|假设|换成|累[积计]|合计|总共|共计|一共|总量|总计|相当于|约合)[^，。；]{0,4}$")
 """What stands before a sum of figures of the case."""
 _AS_LIMIT = re.compile(r"\s?(?:作)?为(?:界|切点|标准|临?界值|上限|下限|阈值)")
 _LATIN = re.compile(r"[a-z]{3,}")
@@ -102,6 +102,12 @@ def _tells(stated: Known, bound: Bound) -> bool:
     return any(value >= BARE or value != int(value) for value in stated.quantity.values)
 
 
+@lru_cache(maxsize=64)
+def _own(reading: Reading) -> frozenset[tuple[tuple[float, ...], str]]:
+    """The figures of an answer."""
+    return frozenset((bound.quantity.values, bound.quantity.unit) for bound in bind(reading))
+
+
 def against_case(reading: Reading, bound: Bound, known: Pool) -> Literal["supported", "contradicted"] | None:
     """Whether the case gives a figure, or another one in its place; None where it does not speak of it."""
     quantity = bound.quantity
@@ -118,9 +124,11 @@ def against_case(reading: Reading, bound: Bound, known: Pool) -> Literal["suppor
         reading.text, quantity.end
     ):
         return None
-    around = _around(reading, quantity)
+    around, own = _around(reading, quantity), _own(reading)
     for entry in known.entries:
         stated = entry.quantity
+        if (stated.values, stated.unit) in own:
+            continue  # told elsewhere: this figure is another one
         if stated.kind != quantity.kind or stated.is_reference or quantity.is_reference:
             continue
         alike = len(around & entry.around) >= ALIKE

@@ -52,6 +52,7 @@ _RELATIVE = re.compile(
 _LENS = re.compile(r"近视|远视|散光|屈光|镜片|度数|眼镜")
 """度 of a lens is no temperature."""
 MOST_RELATIVE = 300.0  # per cent of something else
+_TIMES = frozenset({"second", "minute", "hour", "day", "week", "month"})
 _FROM = re.compile(r"(?:\bfrom|从|由|自)[^，。;\n\d]{0,8}$")
 
 
@@ -92,7 +93,7 @@ def _unlikely(bound: Bound, reading: Reading) -> bool:
     low, high = _ranges("possible").get(quantity.unit, (float("-inf"), float("inf")))
     if quantity.unit == "%" and _RELATIVE.search(before):
         high = MOST_RELATIVE
-    if quantity.values[0] == 0 and (before.endswith("第") or quantity.kind == "range"):
+    if quantity.values[0] == 0 and (quantity.unit in _TIMES or quantity.kind == "range"):
         low = min(low, 0.0)  # day 0 of a course of vaccinations, the first five minutes
     if not all(low <= value <= high for value in quantity.values):
         return not (quantity.unit == "℃" and _LENS.search(reading.sentence_at(quantity.start).text))
