@@ -4,7 +4,7 @@ A sentence entails a statement when enough of its parts (`statement`) are found 
 contrary figure.
 """
 
-from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TypeVar
@@ -89,19 +89,17 @@ class Window:
         return words_in(self.sentence.text)
 
 
-def _inside(items: tuple[Placed, ...], start: int, end: int) -> tuple[Placed, ...]:
-    """Items, sorted by place, that lie in `start:end`."""
-    first = bisect_left(items, start, key=lambda item: item.start)
-    last = bisect_left(items, end, first, key=lambda item: item.start)
-    return tuple(item for item in items[first:last] if item.end <= end)
-
-
-def _window(reading: Reading, start: int, end: int) -> Window:
-    inside = _inside(_all_meanings(reading), start, end)
-    directions = frozenset(hit.key for hit in _inside(hits(reading, "direction"), start, end))
-    quantities = _inside(quantities_of(reading), start, end)
-    text = reading.text[start:end]
-    return Window(Sentence(start, end, text), inside, frozenset(h.key for h in inside), quantities, directions)
+def _shared_out(items: Sequence[Placed], spans: Sequence[Span]) -> Iterator[tuple[Placed, ...]]:
+    """Items, sorted by place, that lie in each of the spans, which follow one another."""
+    first = 0
+    for start, end in spans:
+        while first < len(items) and items[first].start < start:
+            first += 1
+        last = first
+        while last < len(items) and items[last].start < end:
+            last += 1
+        yield tuple(item for item in items[first:last] if item.end <= end)
+        first = last
 
 
 @lru_cache(maxsize=64)
@@ -118,7 +116,16 @@ def _all_keys(reading: Reading) -> frozenset[str]:
 def _windows(reading: Reading, short: bool) -> tuple[Window, ...]:
     """Clauses for short statements (a direction must stand beside its test), else sentences."""
     spans = reading.clauses if short else [(sentence.start, sentence.end) for sentence in reading.sentences]
-    return tuple(_window(reading, start, end) for start, end in spans)
+    meanings = _shared_out(_all_meanings(reading), spans)
+    quantities = _shared_out(quantities_of(reading), spans)
+    directions = _shared_out(hits(reading, "direction"), spans)
+    return tuple(
+        Window(
+            Sentence(start, end, reading.text[start:end]), inside, frozenset(hit.key for hit in inside), figures,
+            frozenset(hit.key for hit in ways),
+        )
+        for (start, end), inside, figures, ways in zip(spans, meanings, quantities, directions, strict=True)
+    )  # fmt: skip
 
 
 def _score(statement: Statement, window: Window) -> float:
