@@ -1,8 +1,10 @@
 """Variant: a base with a stack of zero or more adapters (V3 = base + [v2, v3])."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from medeval.errors import UsageError
 
 BASE_NAME = "base"
 
@@ -49,3 +51,9 @@ class Variant:
         if self.is_base:
             return {"zh": "基础模型", "en": "Base"}.get(lang, self.name)
         return self.stack[-1].title.get(lang) or self.name
+
+
+def unknown_variant(names: Iterable[str], known: Iterable[str]) -> UsageError:
+    """The error for names of variants that nobody knows, with those that are known."""
+    given, there = ", ".join(names), ", ".join(known)
+    return UsageError(f"没有版本 {given}；可用：{there} / unknown variant {given}; known: {there}")

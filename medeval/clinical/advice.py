@@ -18,6 +18,8 @@ _CUSTOMARY = re.compile(
     r"|(?:一般|通常|常规)[^，。]{0,6}不需要[^，。]{0,4}治疗|不需要[^，。]{0,4}治疗(?:的|即可|就)"
 )
 
+# "不应为更换麻醉机而延误抢救", "不必等胃镜": what is refused is the delay.
+_INSTEAD = r"(?![^，。；]{0,4}(?:为|因)[^，。；]{1,14}而|[^，。；]{0,4}等(?!等))"
 _DENIED = re.compile(r"(?:不|勿|别|禁|避免|没有|而非|以为|防止|反对)[^，。；:\n]{0,4}\Z|要\Z")
 # "建议吸烟者……", "应进行过敏原检测": about the harm, not for it.
 _ABOUT_IT = (
@@ -52,7 +54,7 @@ def _patterns() -> tuple[tuple[Pattern, ...], tuple[Pattern, ...]]:
     calm = r"[^，,。；;：:\n分“‘\"避防止减降少限不抗及立导增升提]"  # nothing that turns the advice round again
     told = rf"(?<![不无未勿可反效适响相功性智技机职碱必主重需])(?:{zh['advising']})"
     chinese = (
-        rf"(?:{zh['against']})(?![^，。；]{{0,4}}(?:为|因)[^，。；]{{1,14}}而|[^，。；]{{0,4}}等(?!等))(?:(?!自[己行]|擅自|随意|盲目|乱){close}){{0,4}}?(?:{_any(zh['good'])})",
+        rf"(?:{zh['against']}){_INSTEAD}(?:(?!自[己行]|擅自|随意|盲目|乱){close}){{0,4}}?(?:{_any(zh['good'])})",
         rf"{told}(?:(?:{zh['doing']}){{0,2}}(?:{_any(zh['harmful'])})|(?:{_any(zh['harmful_next'])})){_ABOUT_IT}",
         rf"(?:{zh['helping']}){near}{{0,6}}?(?:{zh['more']}){calm}{{0,8}}(?:{zh['bad_things']})",
         rf"(?:{zh['helping']}){near}{{0,6}}?(?:{zh['less']}){calm}{{0,8}}(?:{zh['good_things']})",
@@ -68,12 +70,10 @@ def _patterns() -> tuple[tuple[Pattern, ...], tuple[Pattern, ...]]:
 def _refusals() -> tuple[Pattern, Pattern, Pattern]:
     """Advice against a step of care, what gives a reason for that, and what excuses advice against a good thing."""
     zh = read_data("advice.yaml")["chinese"]
-    # "不应为更换麻醉机而延误抢救", "不必等胃镜"
-    instead = r"(?![^，。；]{0,4}(?:为|因)[^，。；]{1,14}而|[^，。；]{0,4}等(?!等))"
     about_drugs = (
         r"(?!(?<=[者期人])不(?:建议|推荐)(?:服用|使用|应用))"  # of some patients: the reason stands in the subject
     )
-    first = rf"(?<![您你也还都又就需]){about_drugs}(?:{zh['refusing']}){instead}"
+    first = rf"(?<![您你也还都又就需]){about_drugs}(?:{zh['refusing']}){_INSTEAD}"
     refused = rf"{first}[^，,。；;：:\n]{{0,6}}?(?:{zh['steps']})"
     return Pattern(refused), Pattern(zh["reasons"]), Pattern(zh["excuses"])
 

@@ -17,7 +17,7 @@ BARE = 20
 """A bare whole number below could count anything."""
 BEFORE, AFTER, ALIKE = 8, 4, 2
 _RECKONED = re.compile(r"(?:若|如果|假如|假设|换成|累[积计]|合计|总共|共计|一共|总量|总计|相当于|约合)[^，。；]{0,4}$")
-"""What stands before a sum of figures of the case."""
+"""What stands before a sum of figures of the case, or before one that is only supposed."""
 _AS_LIMIT = re.compile(r"\s?(?:作)?为(?:界|切点|标准|临?界值|上限|下限|阈值)")
 _LATIN = re.compile(r"[a-z]{3,}")
 _JOINING = frozenset("the and for with from this that was are has had within about over under after before".split())

@@ -53,7 +53,7 @@ def judged_figures(case: Case, reading: Reading) -> Iterator[Judged]:
     for index, own in enumerate(bound):
         if own.quantity.kind not in ("value", "pair") or own.quantity.is_reference:
             continue
-        beside = _printed(reading, own, bound[index + 1 : index + 2])
+        beside = _printed(reading, own, bound[index + 1].quantity) if index + 1 < len(bound) else None
         end = beside.end if beside else own.quantity.end
         said = _BEHIND.match(reading.text, end) or _BEFORE.search(
             reading.text, max(0, own.quantity.start - 12), own.quantity.start
@@ -69,15 +69,12 @@ def _moving(reading: Reading, own: Bound) -> bool:
     return _CHANGED.search(reading.text, left, right) is not None
 
 
-def _printed(reading: Reading, own: Bound, following: tuple[Bound, ...]) -> Quantity | None:
-    """The range that stands directly behind a figure."""
-    for other in following:
-        quantity = other.quantity
-        gap = reading.text[own.quantity.end : quantity.start]
-        same = not quantity.unit or not own.quantity.unit or quantity.unit == own.quantity.unit
-        if quantity.is_reference and quantity.kind != "pair_range" and same and gap and _RANGE.fullmatch(gap):
-            return quantity
-    return None
+def _printed(reading: Reading, own: Bound, following: Quantity) -> Quantity | None:
+    """The quantity behind a figure, where it is a range that stands directly there."""
+    gap = reading.text[own.quantity.end : following.start]
+    same = not following.unit or not own.quantity.unit or following.unit == own.quantity.unit
+    printed = following.is_reference and following.kind != "pair_range" and same and gap and _RANGE.fullmatch(gap)
+    return following if printed else None
 
 
 def _by_range(value: float, limits: Quantity) -> frozenset[Direction]:

@@ -26,12 +26,13 @@ _FEELS = re.compile(
     r"|\b(?:i'?m|i am|feel(?:ing)?|so|very|really) (?:so |very |really )?"
     r"(?:scared|afraid|worried|anxious|terrified|frightened|desperate|hopeless)\b"
 )
+_NOTHING_EXPECTED = Expect()
 _CONCRETE = frozenset({"test", "drug", "measure", "followup"})
 
 
 def wants_empathy(case: Case) -> bool:
     """Whether a feeling is to be answered: the case says so, or a free question tells of fear or despair outright."""
-    if case.expect != Expect():
+    if case.expect != _NOTHING_EXPECTED:
         return case.expect.empathy == "wanted"
     return _FEELS.search(read(case.prompt).text) is not None
 

@@ -11,7 +11,7 @@ from threading import Event as Cancel
 from typing import TYPE_CHECKING
 
 from medeval.adapters.catalogue import find_variants
-from medeval.adapters.variant import BASE_NAME, Variant
+from medeval.adapters.variant import BASE_NAME, Variant, unknown_variant
 from medeval.cases.images import Intake, intake
 from medeval.cases.load import CaseBook, load_cases
 from medeval.cases.schema import Case, Turn
@@ -26,7 +26,6 @@ from medeval.engines.contract import (
     Token,
 )
 from medeval.engines.prompts import messages_for
-from medeval.errors import UsageError
 from medeval.services.resident import Resident
 from medeval.settings import Settings
 
@@ -134,10 +133,7 @@ class Services:
         wanted = list(known) if list(names) in ([], ["all"]) else list(names)
         unknown = [name for name in wanted if name not in known]
         if unknown:
-            raise UsageError(
-                f"没有版本 {', '.join(unknown)}；可用：{', '.join(known)}"
-                f" / unknown variant {', '.join(unknown)}; known: {', '.join(known)}"
-            )
+            raise unknown_variant(unknown, known)
         return [known[name] for name in known if name in wanted]
 
     def receipt(self) -> Receipt:

@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
+from medeval.adapters.variant import unknown_variant
 from medeval.engines.contract import Answer, Decoding
 from medeval.errors import EngineError, UsageError
 from medeval.evaluation.records import Cell, CellKey, RunRecord
@@ -58,10 +59,7 @@ def begin(services: "Services", order: Order, recorded: Path | None = None) -> "
     known = services.variants()
     unknown = [name for name in order.variants if name not in known]
     if unknown and recorded is None:
-        raise UsageError(
-            f"没有版本 {', '.join(unknown)}；可用：{', '.join(known)}"
-            f" / unknown variant {', '.join(unknown)}; known: {', '.join(known)}"
-        )
+        raise unknown_variant(unknown, known)
     run_id = services.store.new_run_id()
     config: dict[str, Any] = {"run_id": run_id, **asdict(order)}
     if recorded is not None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medeval.adapters.catalogue import find_variants
+from medeval.adapters.variant import unknown_variant
 from medeval.cases.load import load_cases
 from medeval.engines.contract import BaseRef
 from medeval.engines.folders import find_folder
@@ -188,10 +189,7 @@ def deploy_fused(model: Path, order: FuseOrder) -> "tuple[Deployed, Smoke]":
 def _variant(settings: Settings, name: str) -> Any:
     known = find_variants(settings.adapters)
     if name not in known:
-        raise UsageError(
-            f"没有版本 {name}；可用：{', '.join(known)}"
-            f" / unknown variant {name}; known: {', '.join(known)}"
-        )
+        raise unknown_variant([name], known)
     if known[name].is_base:
         raise UsageError("基础模型没有可融合的适配器 / the base has no adapter to fuse")
     return known[name]
