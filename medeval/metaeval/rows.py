@@ -99,7 +99,7 @@ def _holds(value: float, bar: float, at_most: bool) -> bool:
     return value <= bar + 1e-9 if at_most else value >= bar - 1e-9
 
 
-TIMED = 125
+TIMED = 375
 """Answers that the speed is measured on."""
 FAULTED = 0.85
 """An answer below is called wrong: one contradiction leaves 0.8, a veto nothing; a few unusual wordings leave more."""

@@ -17,6 +17,7 @@ from medeval.metaeval.trials import Progress, Trial, trials_of, trials_of_notes
 
 VARIANTS = 4
 """Answers timed for one reading of their case."""
+TURNS = 9  # short ones: what else the machine does falls into few of them
 LOADING = 20  # answers that load the tables before the clock starts
 
 
@@ -78,13 +79,13 @@ def _alarms(originals: Sequence[tuple[Item, dict[str, float | None]]]) -> list[t
 
 
 def answers_per_second(items: Sequence[Item], *, answers: int = TIMED, length: int = 300) -> float | None:
-    """Answers of `length` characters scored per second of one core, by all metrics and profiles; median of three turns.
+    """Answers of `length` characters scored per second of one core, by all metrics and profiles; median of the turns.
 
     No answer is scored twice, and a case is read anew for every four of them: an evaluation asks several variants.
 
     Args:
         items: where the answers come from; theirs are laid end to end and cut every `length` characters.
-        answers: how many are scored in a turn, where there are as many.
+        answers: how many are scored, where there are as many.
         length: characters of each.
     """
     texts = _pieces(items, length)
@@ -92,11 +93,11 @@ def answers_per_second(items: Sequence[Item], *, answers: int = TIMED, length: i
     loading = min(LOADING, len(texts) // 2)
     for case, text in texts[:loading]:
         metric_scores(case, text)
-    timed = texts[loading : loading + 3 * answers]
+    timed = texts[loading : loading + answers]
     shared = [(timed[place - place % VARIANTS][0], text) for place, (_, text) in enumerate(timed)]
-    size = -(-len(shared) // 3)  # rounded up: few texts make fewer turns
+    size = -(-len(shared) // TURNS)  # rounded up: few texts make fewer turns
     rates: list[float] = []
-    for turned in (shared[turn * size : (turn + 1) * size] for turn in range(3)):
+    for turned in (shared[turn * size : (turn + 1) * size] for turn in range(TURNS)):
         start = time.process_time()
         for case, text in turned:
             metric_scores(case, text)
