@@ -53,7 +53,8 @@ class Fixed:
     sure: bool = True
 
 
-_CHINESE, _ENGLISH = ("expressions_zh.yaml", "expressions_advice_zh.yaml"), ("expressions_en.yaml",)
+_CHINESE = ("expressions_zh.yaml", "expressions_advice_zh.yaml", "expressions_fit_zh.yaml")
+_ENGLISH = ("expressions_en.yaml",)
 
 
 @lru_cache(maxsize=2)

@@ -43,6 +43,7 @@ _CONTRAST = re.compile(
 )
 # What is acted on is the loss, not the thing: "减轻视力的下降".
 _OTHERWISE = re.compile(r"的(?:过|下降|降低|减退|减弱|损失|丧失|丢失|恶化|受损|流失)")
+_EITHER_HARMS = frozenset({"体温", "血压", "血糖", "心率", "呼吸"})
 _LONGER_NAME = re.compile(r"[a-z]\d*[\u4e00-\u9fff]")  # 维生素 of 维生素K菌群
 _LINK = re.compile(r"^[^，。；;\n]{0,8}(?:、|，|并|和|以及|及)(?:从而|进而|并且?|以|同时|且|也|还|有效|进一步|达到)*$")
 _GOOD_VERB = re.compile(r"(?:改善|缓解|保护(?!作用|因素)|修复|增进|优化|预防|防止)(?=[^，。；、]{2})")
@@ -152,6 +153,8 @@ def _prevented(reading: Reading, saying: Saying) -> Judged | None:
     gain = gain_of(saying, reading)
     start = spread(saying)[0]
     if not gain or reading.text[saying.start] == "过" or not _PREVENTED.search(reading.text, max(0, start - 10), start):
+        return None
+    if gain > 0 and saying.noun in _EITHER_HARMS:
         return None
     return _judged(reading, saying, gain < 0, "要避免的")
 

@@ -49,11 +49,11 @@ _FILES = (
 # Where treatment, recovery or time may have turned an abnormal finding round.
 _TREATED = re.compile(
     r"治疗后?|[吸服给用][药入]?后|用药|服用|服药|给予|口服|注射|术后|改善|控制|恢复|纠正|较前|好转|缓解|复查|随访|目标|达标|正常|预防|避免|不一定|疗效|有效"
-    r"|补充|输注|替代|相反|反而|生理|健康|晚期|少数|个别|罕见|暂时|代偿|运动|饮食|假性|如果|若|是否|[可会能]使|使用|药物|急剧|骤然?|短期内"
+    r"|补充|输注|替代|相反|反而|生理|健康|晚期|少数|个别|罕见|暂时|代偿|运动|饮食|假性|如果|若|是否|[可会能]使|使用|药物|急剧|骤然?|短期内|早晨|清晨|夜间|出汗|退热"
     r"|(?:引流|减压|切除|移植|置换|支架|透析|穿刺|抽液|手术|栓塞|放疗|化疗|修补|复位|结扎|清除|吸收|缓解|终止妊娠|分娩|排出)[^，。]{0,3}后"
 )
 # "抑制5-羟色胺的再摄取" leaves more of it.
-_UNDONE = re.compile(r"的?(?:再摄取|重吸收|降解|分解|灭活|代谢|清除|排泄|破坏|转化|氧化|水解)")
+_UNDONE = re.compile(r"的?(?:再摄取|重吸收|降解|分解|灭活|代谢|清除|排泄|排出|破坏|转化|氧化|水解)")
 _OPEN_END = re.compile(
     r"^[^，。；]{0,6}?(?:过快|太快|控制在|不超过|或(?:正常|升|降|增|减)|至|(?<![预最背])后|与否|者少|不(?![足全良适佳清]))"
 )
@@ -157,7 +157,8 @@ def _one_clause(text: str, place: int, at: int) -> bool:
 
 def _of_saying(reading: Reading, saying: Saying, topic: tuple[str, ...], of_drug: bool) -> Judged | None:
     """One saying against the facts of its clause, sentence or topic, else against what is abnormal of its thing."""
-    if _UNDONE.match(reading.text, spread(saying)[1]):
+    undone = not saying.state and _UNDONE.search(reading.text, saying.end, saying.thing[0])  # 抑制肾脏排出尿酸
+    if undone or _UNDONE.match(reading.text, spread(saying)[1]):
         return None
     sentence = reading.sentence_at(saying.start)
     place = saying.start - sentence.start

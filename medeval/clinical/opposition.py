@@ -33,13 +33,17 @@ _HARMS = re.compile(
     r"|导致|引起|造成|诱发|加重|增加|升高|风险|损害|危害|抑制|减弱"
 )
 _AVOIDS = re.compile(r"\b(?:avoid|do not|don't|never|stop|should not)|避免|禁|忌(?!口)|慎|不[宜能可应要]|勿|防止")
+DENIED_SIGN, BOTH_SIGNS = 2, 3  # of a word that a sentence only denies; that it affirms and denies
 SIDE = 0.5  # what the side of a whole English sentence tells: a guess by single words
 
 
-def against(wanted: Wanted, line: Line, shared: list[int]) -> tuple[float, float]:
+def against(
+    wanted: Wanted, line: Line, shared: list[int], stated: frozenset[int] = frozenset()
+) -> tuple[float, float]:
     """How far a sentence speaks of the same thing, and how clearly it says the opposite; both in [0, 1].
 
-    `shared` = places of the statement's words that the sentence holds.
+    `shared` = places of the statement's words that the sentence holds; `stated` = numbers of its figures that the
+    answer states somewhere: another figure contradicts these only in a sentence about the same thing.
     """
     if not shared:
         return 0.0, 0.0
@@ -49,7 +53,7 @@ def against(wanted: Wanted, line: Line, shared: list[int]) -> tuple[float, float
         return 0.0, 0.0
     members = [place for place, some in wanted.narrower if place not in shared and not some.isdisjoint(line.words)]
     alike = min(1.0, (held + MEMBER * sum([halves[place] for place in members])) / wanted.half)
-    clash = _clash(wanted, line, shared)
+    clash = _clash(wanted, line, shared, stated if alike < SAME_THING else frozenset())
     clash = 0.0 if clash < SLIGHT and alike < SAME_THING else clash
     turned = 0.0
     alone = len(wanted.words) == 1 and not wanted.text.isascii()
@@ -68,22 +72,25 @@ def _goes_together(wanted: Wanted, line: Line, heads: set[str]) -> bool:
     What must not be done is contradicted by allowing it, not by speaking of it; a harm is not denied by avoiding it.
     """
     if _FORBIDS.search(wanted.text):
-        return not any(heads & keys and _PERMITS.search(clause) for clause, keys in line.clauses())
+        return not any(
+            heads & keys and _PERMITS.search(clause) and not _FORBIDS.search(clause)
+            for clause, keys in line.clauses()
+        )
     return bool(_HARMS.search(wanted.text) and _AVOIDS.search(line.text))
 
 
-def _clash(wanted: Wanted, line: Line, shared: list[int]) -> float:
+def _clash(wanted: Wanted, line: Line, shared: list[int], stated: frozenset[int]) -> float:
     """Weight of the gravest word or figure of the statement in whose place the sentence holds one that excludes it."""
-    halves, said = wanted.halves, line.words.keys()
+    halves, said = wanted.halves, {key for key, sign in line.meant.items() if sign != DENIED_SIGN}
     clash = 0.0
     for place, others, beside in wanted.excluded:
         if halves[place] > clash and place not in shared and not others.isdisjoint(said):
             if not beside or any(
-                beside & keys and others & keys and not _OPEN.search(clause) for clause, keys in line.clauses()
+                beside & keys and others & said & keys and not _OPEN.search(clause) for clause, keys in line.clauses()
             ):
                 clash = halves[place]
     for number, figure in enumerate(wanted.figures if line.figures else ()):
-        rival = [f for f in line.figures if _rivals(f, figure)]
+        rival = [f for f in line.figures if _rivals(f, figure)] if number not in stated else []
         if rival and _of_figure(wanted, number, shared) and not any(quantity_stated(f, figure) for f in line.figures):
             clash = max(clash, FIGURE)
     return clash
@@ -104,6 +111,7 @@ def _other_side(wanted: Wanted, line: Line, shared: list[int], held: float) -> f
     keys = {wanted.words[place][0] for place in shared}
     mine = [(stance(clause), words) for clause, words in wanted.clauses]
     theirs = [(stance(clause), words) for clause, words in line.clauses()] if any(side for side, _ in mine) else []
+    keys = {key for key in keys if line.meant[key] != BOTH_SIGNS}  # allowed in one clause, warned of in another
     both = [keys & asked & said for side, asked in mine for other, said in theirs if side * other < 0]
     most = max((sum(wanted.halves[wanted.places[key]] for key in some) for some in both), default=0.0)
     return most if most >= KIN * held else 0.0

@@ -55,6 +55,9 @@ _TURNED = re.compile(
     r"|(?:控制|减少|抑制|降低|减轻)[^，。；、和并]{0,6}$"
 )
 _TURNED_LATER = re.compile(r"^(?:的)?(?:不(?!必|良|适|同|足)|少见|罕见|者少|除外|可排除)")
+_LONGER_NAME = re.compile(r"酯酶|泌(?!乳)|亢进|衰竭")  # 乙酰胆碱 of 乙酰胆碱酯酶, 水分 of 房水分泌
+_OWN_DIRECTION = frozenset("低高")
+_OF_SUBJECT = frozenset("又仍才却")  # behind a thing that does something itself: "增加热量血糖又超标"
 _REST = 7  # characters that may stand between the head of an object and the end of its clause
 
 
@@ -122,7 +125,7 @@ def _whole(text: str, start: int, end: int) -> bool:
         return not (before.isascii() and before.isalnum()) and not (after.isascii() and after.isalnum())
     if end - start == 1:
         return text[end : end + 2] in ("增大", "肿大", "缩小", "明显", "轻度")
-    return True
+    return _LONGER_NAME.match(text, end) is None
 
 
 def _stretch(text: str, start: int, end: int) -> Span:
@@ -148,9 +151,10 @@ def _states(text: str, left: int, start: int) -> list[tuple[int, int, str]]:
         return nouns[-1:] if made else []
     kept = [nouns[-1]]
     for noun in reversed(nouns[:-1]):
-        if "实验诊断" not in things()[text[slice(*noun[:2])]][2] or not _COORDINATE.fullmatch(
-            text, noun[1], kept[-1][0]
-        ):
+        listed = "实验诊断" in things()[text[slice(*noun[:2])]][2]
+        if not listed or not _COORDINATE.fullmatch(text, noun[1], kept[-1][0]):
+            break
+        if text[noun[0] - 1 : noun[0]] in _OWN_DIRECTION:  # 低血容量、颅内压升高
             break
         kept.append(noun)
     return kept
@@ -162,6 +166,8 @@ def _effects(text: str, end: int, right: int, later: int) -> list[tuple[int, int
     joint = _JOINT.search(text, end, stop)
     stop = joint.start() if joint else stop
     nouns = _nouns(text, end, stop)
+    if nouns and text[nouns[-1][1] : nouns[-1][1] + 1] in _OF_SUBJECT:
+        nouns = nouns[:-1]
     if not nouns or stop - nouns[-1][1] > _REST or text.startswith(("时间", "期间"), nouns[-1][1]):
         return []
     return nouns[-1:]

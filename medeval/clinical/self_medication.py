@@ -19,10 +19,10 @@ _REFUSED = re.compile(
     r"|(?:原因|诱因|常见于|多见于|由于|往往|很多人?|有些?人|误区)[^。\n;；]{0,30}$"
 )
 _WARNED = re.compile(
-    r"(?:停药|停用|停服|停掉|减药)(?:后|时|前|以后|期间)|不(?:能|要|可|宜|建议|得|应)|勿|禁止|避免|风险|危险|后果|医生|会|可能|导致"
+    r"(?:停药|停用|停服|停掉|减药)(?:后|时|前|以后|期间)|不(?:能|要|可|宜|建议|得|应)|勿|禁止|避免|风险|危险|后果|医生|会|可能|导致|原因"
     r"|do not|don't|never"
 )
-_WARNED_AFTER = re.compile(r"[^。]{0,10}(?:危险|风险|会|可能|导致|由医生|(?<!不)(?:须|需))")
+_WARNED_AFTER = re.compile(r"[^。，]{0,8}原因|[^。]{0,10}(?:危险|风险|会|可能|导致|由医生|(?<!不)(?:须|需))")
 _TOLD = re.compile(r"[停减]药?[^。，；]{0,12}(?:复发|者|率|约占|的(?:患者|病人|人))")  # of those who did it
 _SUPERVISED = re.compile(r"医生|医师|指导下|doctor")
 # Stopping a drug that harms is right; stopping a long-term one because all seems well is not.
@@ -33,7 +33,7 @@ _ALONE = re.compile(
 )
 _PERMITTED = re.compile(r"可以?|就|能|没必要|先")
 _ORDERED = re.compile(
-    r"如果|若|如出现|如有|出现|一旦|超过|达到?|[<>≤≥＜＞]|倍|妊娠|怀孕|备孕|手术|术[前后]|检查[前后]|造影|疗程|中毒|昏迷|意识|低血糖|升高|异常|无效|足量"
+    r"如果|若|如出现|如有|出现|一旦|超过|达到?|[<>≤≥＜＞]|倍|妊娠|怀孕|备孕|手术|术[前后]|分娩|产后|产妇|检查[前后]|造影|疗程|中毒|昏迷|意识|低血糖|升高|异常|无效|足量"
     r"|\b(?:if|when|before|after|until|unless|pregnan\w*|surgery)\b"
 )
 _WELL = re.compile(

@@ -127,7 +127,7 @@ def wanted_of(statement: str, question: str) -> Wanted:
     places = {key: place for place, key in enumerate(found)}
     narrower = tuple((place, frozenset(kinds()[key])) for key, place in places.items() if key in kinds())
     excluded = tuple(
-        (place, opposites()[key] - found.keys(), _beside(said, key))
+        (place, opposites()[key] - found.keys(), _beside(reading.text, said, key))
         for key, place in places.items()
         if key in opposites()
     )
@@ -151,12 +151,13 @@ def clauses_of(text: str, said: Sequence[Word], start: int = 0) -> list[tuple[st
     return [(clause, frozenset(w.key for w in said if first <= w.start < stop)) for clause, first, stop in spans]
 
 
-def _beside(said: Sequence[Word], key: str) -> frozenset[str]:
-    """The words that stand beside a word of a statement: what rises, what is safe."""
+def _beside(text: str, said: Sequence[Word], key: str) -> frozenset[str]:
+    """The words that stand beside a word of a statement in one item of a list: what rises, what is safe."""
     return frozenset(
         other.key
         for word in said
         if word.key == key
         for other in said
         if other.key != key and other.start - NEARBY <= word.end and word.start - NEARBY <= other.end
+        if "、" not in text[min(word.end, other.end) : max(word.start, other.start)]
     )

@@ -65,6 +65,9 @@ def support(reading: Reading, statement: str, question: str = "", skip: frozense
     best, at, missed = 0.0, lines[0], 1.0
     most = [0.0] * len(weights)
     parts = dict.fromkeys(wanted.parts, 0.0)
+    stated = frozenset(
+        number for number, figure in enumerate(wanted.figures) if any(_stated(line, figure) for line in lines)
+    )
     sides: list[tuple[float, float]] = []
     for line in lines:
         shared = _shared(wanted, line)
@@ -88,7 +91,7 @@ def support(reading: Reading, statement: str, question: str = "", skip: frozense
         missed *= 1.0 - ALONE * share
         if share > best:
             best, at = share, line
-        sides.append(against(wanted, line, shared))
+        sides.append(against(wanted, line, shared, stated))
     nearest = max((alike for alike, _ in sides), default=0.0) - NEAR
     opposed = max((contrary for alike, contrary in sides if alike >= nearest), default=0.0)
     agreed = max((alike for alike, contrary in sides if not contrary and alike >= SAME_THING), default=-1.0)

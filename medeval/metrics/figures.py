@@ -192,7 +192,8 @@ def _check(case: Case, reading: Reading, bound: Bound, known: Pool) -> Check:
         verdict = None  # one of a row of strengths or cuts is not the patient's
     if verdict is not None:
         return Check(quantity, verdict, -CHANCE if verdict == "supported" and by_chance(reading, bound, known) else 0.0)
-    if quantity.kind == "range" and quantity.values[0] >= quantity.values[1] and not _is_fall(reading, quantity):
+    rising = quantity.values[0] < quantity.values[-1] or reading.text.startswith("半", quantity.end)  # 1年到1年半
+    if quantity.kind == "range" and not rising and not _is_fall(reading, quantity):
         return Check(quantity, "unlikely")
     standing = standing_of(reading, quantity, case.prompt)
     if standing is not None and standing.verdict == "typical":

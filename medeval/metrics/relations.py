@@ -21,8 +21,10 @@ WHOLE = 100.0
 _UP_TO = re.compile(r"\s?(?:之|以)?(?:前|内)|\s?(?:before|or younger)")
 _FROM = re.compile(r"\s?(?:之|以)?后|\s?(?:after|or older|onwards?)")
 _NEXT = re.compile(r"\s?(?:\([^()]{0,24}\))?\s?(?:[、，,/和或及与]|and|or)\s?(?:and|or|和|或)?\s?")
-_RISE = re.compile(r"[^，。;\n\d]{0,4}(?:增加|加量|增至|增到|增|加至|加到|升高|上升|升|提高|递增|延长)(?:到|至|为)?")
-_FALL = re.compile(r"[^，。;\n\d]{0,4}(?:减少|减量|减至|减到|减|降低|下降|降|缩短|缩小)(?:到|至|为)?")
+_RISE = re.compile(
+    r"[^，。;\n\d万千百亿]{0,4}(?:增加|加量|增至|增到|增|加至|加到|升高|上升|升|提高|递增|延长)(?:到|至|为)?"
+)
+_FALL = re.compile(r"[^，。;\n\d万千百亿]{0,4}(?:减少|减量|减至|减到|减|降低|下降|降|缩短|缩小)(?:到|至|为)?")
 _STEP_BEFORE = re.compile(r"(?:从|由|自)[^，。;\n\d]{0,8}$")
 _STARTING = re.compile(r"(?:起始|初始|开始|每次|单次|常用|starting|initial)[^，。;\n\d]{0,10}$")
 _LARGEST = re.compile(

@@ -108,6 +108,20 @@ LEFT_ALONE = [
     "48小时后复查，肾功能无恶化再继续用药。",
     "怀疑时立即用药，不必等胃镜。",
     "不应为更换机器而延误抢救。",
+    # longer names, two-sided values, courses of nature
+    "新斯的明抑制乙酰胆碱酯酶，使乙酰胆碱浓度升高。",
+    "乙酰唑胺减少碳酸氢根的生成，从而减少房水分泌。",
+    "果糖会抑制肾脏排出尿酸。",
+    "早产儿用塑料薄膜包裹，防止体温降低。",
+    "疫苗添加铝佐剂以增强反应。",
+    "禁忌有感染、严重低血容量、颅内压升高。",
+    "老年人动脉硬化，使收缩压升高而舒张压降低。",
+    "梅毒：“TPPA阳性+RPR阴性”有几种可能。",
+    "梅毒抗体浓度过高导致RPR假阴性。",
+    "造影剂可能加重甲状腺功能亢进。",
+    "出现酮症、增加热量血糖又超标时，应加用胰岛素。",
+    "这种病并非不可控制。",
+    "两药同服，否则疗效不会增加，副作用反而叠加。",
 ]
 REPORT = Case(
     id="r",
@@ -173,7 +187,7 @@ def test_every_fact_names_its_book_and_known_things() -> None:
         for fact in block["facts"]:
             named = f"{fact.get('up', '')} {fact.get('down', '')}".split()
             assert all(read(word).text in known for word in named), fact
-    files = ("expressions_zh.yaml", "expressions_advice_zh.yaml", "expressions_en.yaml")
+    files = ("expressions_zh.yaml", "expressions_advice_zh.yaml", "expressions_fit_zh.yaml", "expressions_en.yaml")
     for block in (block for file in files for block in read_data(file)["blocks"]):
         assert block["source"] and block["note"] and all(re.compile(pattern) for pattern in block["wrong"])
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from medeval.clinical.data_files import read_data
 from medeval.clinical.patterns import Pattern
 
 EXPRESSIONS = (
@@ -36,3 +37,9 @@ def test_it_finds_what_python_finds(expression: str, text: str, start: int, cut:
 
 def test_case_is_ignored_where_that_is_asked_for() -> None:
     assert [m.group() for m in Pattern("no+", re.IGNORECASE).finditer("NO no Noo")] == ["NO", "no", "Noo"]
+
+
+@pytest.mark.parametrize("file", ["zh", "advice_zh", "fit_zh"])
+def test_the_wordings_of_a_chinese_block_are_found_by_their_first_characters(file: str) -> None:
+    for block in read_data(f"expressions_{file}.yaml")["blocks"]:
+        assert Pattern("|".join(f"(?:{pattern})" for pattern in block["wrong"])).leaps, block["note"]

@@ -91,6 +91,10 @@ CONTRARY = [
     ("Infections are common when the immune system is weak", "Inborn diseases of the immune system are rare.", False),
     ("Fever is common in measles", "Fever is rare in measles.", True),
     ("给出饮食建议，保证良好作息", "避免熬夜，作息良好。", False),
+    ("说明需要避免饮酒的时间和含酒精的食品", "含酒精的食品和饮酒也应避免。", False),
+    ("说明药物对胎儿的安全性", "药物未发现增加胎儿畸形风险。", False),
+    ("结合宫颈长度20毫米，说明环扎的必要性", "宫颈长度只有20毫米。宫颈长度小于25毫米者可环扎。", False),
+    ("说明不同情况（缓解期、急性期、肾功能不全）的用量", "慢性肾功能不全者用量要控制。", False),
 ]
 
 
