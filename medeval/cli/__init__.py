@@ -3,7 +3,6 @@
 Only typer is imported here; everything else is imported by the command that needs it, so that `--help` is quick.
 """
 
-import gc
 import sys
 from typing import Any
 
@@ -14,10 +13,6 @@ from medeval import __version__
 from medeval.errors import MedevalError
 
 __all__ = ["app", "main"]
-
-
-COLLECT_AFTER = 10_000
-"""New objects between two searches for reference cycles: scoring makes none, and spent a fifth of its time on them."""
 
 
 class Commands(TyperGroup):
@@ -60,7 +55,6 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-    gc.set_threshold(COLLECT_AFTER)
     app()
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from medeval.cli.options import Json, Lang, clean_stdout, make_settings, note, print_json, write_text
+from medeval.cli.options import Json, Lang, clean_stdout, make_settings, no_cycles, note, print_json, write_text
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +32,7 @@ def metaeval(
     settings = make_settings(lang=lang)
     if out is not None and out.suffix.lower() not in (".html", ".json"):
         raise UsageError(f"--out 应为 .html 或 .json 文件：{out} / --out should end in .html or .json")
-    with clean_stdout():
+    with clean_stdout(), no_cycles():
         document = document_for(data, settings.cases, limit, note)
     if out is not None:
         write_text(out, rendered(document, settings.lang, out.suffix.lower()))

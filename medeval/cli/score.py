@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from medeval.cli.options import Profile, make_settings, note
+from medeval.cli.options import Profile, make_settings, no_cycles, note
 from medeval.errors import CaseError, UsageError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def score(
     if target != "-" and Path(source).resolve() == Path(target).resolve():
         raise UsageError("--in 与 --out 不能是同一个文件 / must not be the same file")
     bad = total = 0
-    with _reading(source) as lines, _writing(target) as out:
+    with _reading(source) as lines, _writing(target) as out, no_cycles():
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue

@@ -1,5 +1,6 @@
 """The command line by the table: what goes to stdout, what to stderr, and the exit code."""
 
+import gc
 import json
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from medeval.cli import app
+from medeval.cli.options import no_cycles
 
 CASES = """
 - id: bp
@@ -266,6 +268,13 @@ def test_a_case_can_be_named_by_its_id() -> None:
     line = {"id": "1", "case": "bp", "answer": "血压140/90 mmHg属于1级高血压。"}
     found = json.loads(medeval("score", "--in", "-", "--out", "-", stdin=json.dumps(line)).stdout)
     assert found["scores"]["data_interpretation"]["value"] == 1.0
+
+
+def test_cycles_are_searched_for_again_after_scoring() -> None:
+    with pytest.raises(RuntimeError), no_cycles():
+        assert not gc.isenabled()
+        raise RuntimeError
+    assert gc.isenabled()
 
 
 def test_score_by_one_profile() -> None:
