@@ -42,8 +42,8 @@ def against(
 ) -> tuple[float, float]:
     """How far a sentence speaks of the same thing, and how clearly it says the opposite; both in [0, 1].
 
-    `shared` = places of the statement's words that the sentence holds; `stated` = numbers of its figures that the
-    answer states somewhere: another figure contradicts these only in a sentence about the same thing.
+    `shared` = places of the statement's words that the sentence holds; `stated` = those (figures behind words) that
+    the answer says somewhere: an opposite or another figure contradicts these only in a sentence about the same thing.
     """
     if not shared:
         return 0.0, 0.0
@@ -84,13 +84,13 @@ def _clash(wanted: Wanted, line: Line, shared: list[int], stated: frozenset[int]
     halves, said = wanted.halves, {key for key, sign in line.meant.items() if sign != DENIED_SIGN}
     clash = 0.0
     for place, others, beside in wanted.excluded:
-        if halves[place] > clash and place not in shared and not others.isdisjoint(said):
+        if halves[place] > clash and place not in shared and place not in stated and not others.isdisjoint(said):
             if not beside or any(
                 beside & keys and others & said & keys and not _OPEN.search(clause) for clause, keys in line.clauses()
             ):
                 clash = halves[place]
     for number, figure in enumerate(wanted.figures if line.figures else ()):
-        rival = [f for f in line.figures if _rivals(f, figure)] if number not in stated else []
+        rival = [f for f in line.figures if _rivals(f, figure)] if len(halves) + number not in stated else []
         if rival and _of_figure(wanted, number, shared) and not any(quantity_stated(f, figure) for f in line.figures):
             clash = max(clash, FIGURE)
     return clash

@@ -55,7 +55,7 @@ _TURNED = re.compile(
     r"|(?:控制|减少|抑制|降低|减轻)[^，。；、和并]{0,6}$"
 )
 _TURNED_LATER = re.compile(r"^(?:的)?(?:不(?!必|良|适|同|足)|少见|罕见|者少|除外|可排除)")
-_LONGER_NAME = re.compile(r"酯酶|泌(?!乳)|亢进|衰竭")  # 乙酰胆碱 of 乙酰胆碱酯酶, 水分 of 房水分泌
+_LONGER_NAME = re.compile(r"酯酶|泌(?!乳)|亢进|衰竭|(?<=紧张)性")  # 乙酰胆碱 of 乙酰胆碱酯酶, 水分 of 房水分泌
 _OWN_DIRECTION = frozenset("低高")
 _OF_SUBJECT = frozenset("又仍才却")  # behind a thing that does something itself: "增加热量血糖又超标"
 _REST = 7  # characters that may stand between the head of an object and the end of its clause

@@ -18,7 +18,7 @@ _SIDE_CLAUSE = Pattern(
     r"|\bnot (?:only|all|just|yet|necessarily|fully|completely|entirely|always|well)\b"
 )
 _TURN = Pattern(r"\b(?:not|no|never|cannot|can't|don't|doesn't|isn't|aren't|won't|shouldn't|without|neither|nor|n't)\b")
-_TURN_ZH = Pattern(r"不(?!良|适|同|足|仅|断|但|明|稳|规)|没有|未|无(?!症)|非(?!处方|甾)|勿|别(?!是)")
+_TURN_ZH = Pattern(r"不(?!良|适|同|足|仅|断|但|明|稳|规)|没有|未|无(?!症|论)|非(?!处方|甾)|勿|别(?!是)")
 _REACH = 40
 _REACH_ZH = 8
 

@@ -4,6 +4,7 @@ The words of the statement are looked for sentence by sentence, weighed by how m
 denied in one and not in the other hardly counts, a figure counts only with its value and unit.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from medeval.clinical.opposition import MEMBER, SAME_THING, against
@@ -31,6 +32,17 @@ class Support:
 
 def _stated(line: Line, wanted: Quantity) -> bool:
     return any(quantity_stated(figure, wanted) for figure in line.figures)
+
+
+def _said(wanted: Wanted, lines: Sequence[Line]) -> frozenset[int]:
+    """Places of the words with opposites and, behind the words, of the figures that the answer says somewhere."""
+    figures = enumerate(wanted.figures, len(wanted.words))
+    found = {place for place, figure in figures if any(_stated(line, figure) for line in lines)}
+    for place, _, beside in wanted.excluded:
+        key = wanted.words[place][0]
+        if any(key in keys and beside & keys for line in lines if key in line.words for _, keys in line.clauses()):
+            found.add(place)
+    return frozenset(found)
 
 
 def _shared(wanted: Wanted, line: Line) -> list[int]:
@@ -65,9 +77,7 @@ def support(reading: Reading, statement: str, question: str = "", skip: frozense
     best, at, missed = 0.0, lines[0], 1.0
     most = [0.0] * len(weights)
     parts = dict.fromkeys(wanted.parts, 0.0)
-    stated = frozenset(
-        number for number, figure in enumerate(wanted.figures) if any(_stated(line, figure) for line in lines)
-    )
+    stated = _said(wanted, lines)
     sides: list[tuple[float, float]] = []
     for line in lines:
         shared = _shared(wanted, line)
