@@ -57,7 +57,8 @@ _TURNED = re.compile(
 _TURNED_LATER = re.compile(r"^(?:的)?(?:不(?!必|良|适|同|足)|少见|罕见|者少|除外|可排除)")
 _LONGER_NAME = re.compile(r"酯酶|泌(?!乳)|亢进|衰竭|(?<=紧张)性")  # 乙酰胆碱 of 乙酰胆碱酯酶, 水分 of 房水分泌
 _OWN_DIRECTION = frozenset("低高")
-_OF_SUBJECT = frozenset("又仍才却")  # behind a thing that does something itself: "增加热量血糖又超标"
+# Behind a thing that is the subject or an attribute of something else: "增加热量血糖又超标", "射血分数降低的心衰".
+_OF_ANOTHER = re.compile(r"[又仍才却]|(?:降低|下降|减低|减少|升高|增高|增加|保留)的")
 _REST = 7  # characters that may stand between the head of an object and the end of its clause
 
 
@@ -166,7 +167,7 @@ def _effects(text: str, end: int, right: int, later: int) -> list[tuple[int, int
     joint = _JOINT.search(text, end, stop)
     stop = joint.start() if joint else stop
     nouns = _nouns(text, end, stop)
-    if nouns and text[nouns[-1][1] : nouns[-1][1] + 1] in _OF_SUBJECT:
+    if nouns and _OF_ANOTHER.match(text, nouns[-1][1]):
         nouns = nouns[:-1]
     if not nouns or stop - nouns[-1][1] > _REST or text.startswith(("时间", "期间"), nouns[-1][1]):
         return []
