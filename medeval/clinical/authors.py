@@ -156,7 +156,7 @@ def name_of(reading: Reading, change: Change) -> str:
 
 
 def _warned(after: str) -> bool:
-    return bool(re.search(r"中毒|不良反应|副作用|慎|警惕|注意|避免|减量|停", after))
+    return bool(re.search(r"中毒|不良反应|副作用|慎|警惕|注意|避免|减量|停|不宜|禁", after))
 
 
 def _by_force(reading: Reading, change: Change) -> str:

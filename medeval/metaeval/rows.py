@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import yaml
 from pydantic import BaseModel, ConfigDict
@@ -99,12 +99,20 @@ def _holds(value: float, bar: float, at_most: bool) -> bool:
     return value <= bar + 1e-9 if at_most else value >= bar - 1e-9
 
 
-TIMED = 375
-"""Answers that the speed is measured on."""
+TIMED, FEWEST_TIMED = 375, 100
+"""Answers that the speed is measured on: at most, at least."""
 FAULTED = 0.85
 """An answer below is called wrong: one contradiction leaves 0.8, a veto nothing; a few unusual wordings leave more."""
 FEWEST = 10
 """Questions below which no bar is called met or missed."""
+
+
+class Speed(NamedTuple):
+    """Answers scored per second of one core, and how many were timed."""
+
+    rate: float
+    answers: int
+
 
 _TRIAL_KIND = {
     "preferred": "operator", "violated": "invariance", "unmoved": "invariance", "penalised": "control",
@@ -170,7 +178,7 @@ class Evidence:
     judged: Sequence[Judged]
     alarms: Sequence[tuple[str, float]]
     originals: Sequence[tuple[str, Language, Scores]]
-    speed: float | None
+    speed: Speed | None
     metrics: Sequence[str]
     measures: Sequence[str]
 
@@ -205,7 +213,7 @@ def _without_trials(row: Row, evidence: Evidence) -> Figure:
             if row.language in (None, language) and any(scores.get(measure) is not None for measure in row.measures)
         ])  # fmt: skip
     speed = evidence.speed
-    return NOTHING if speed is None else Figure(speed, speed, speed, TIMED, TIMED)
+    return NOTHING if speed is None else Figure(speed.rate, speed.rate, speed.rate, speed.answers, speed.answers)
 
 
 def _value(scores: Scores, measure: str) -> float:

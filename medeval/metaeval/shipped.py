@@ -129,7 +129,8 @@ def _claims(items: list[Item]) -> Iterator[Claim]:
             for operator in OPERATORS:
                 edit = apply_operator(operator, alone, "named") if operator.name in _FLIPS else None
                 if edit is not None:
-                    text = item.answer[: sentence.start] + edit.text + item.answer[sentence.end :]
+                    turned = sentence.text.replace(alone.answer, edit.text)  # with the blanks around it
+                    text = item.answer[: sentence.start] + turned + item.answer[sentence.end :]
                     yield _claim(item, text, alone.answer, "Contradiction", f"{sentence.start}c-{operator.name}")
 
 

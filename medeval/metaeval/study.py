@@ -11,7 +11,7 @@ from medeval.cases.schema import Case
 from medeval.evaluation.statistics import holm
 from medeval.metaeval.agreement import Judged, Weigh, judge, weigh_by_rules
 from medeval.metaeval.items import Item, Pool, seeded
-from medeval.metaeval.rows import TIMED, Evidence, Outcome, load_rows, measured_row
+from medeval.metaeval.rows import FEWEST_TIMED, TIMED, Evidence, Outcome, Speed, load_rows, measured_row
 from medeval.metaeval.scoring import BASELINE, PROFILE, UNMARKED, Remembered, Scorer, metric_scores, with_baselines
 from medeval.metaeval.trials import Progress, Trial, trials_of, trials_of_notes
 
@@ -32,7 +32,7 @@ class Study:
     judged: tuple[Judged, ...]
     outcomes: tuple[Outcome, ...]
     originals: tuple[tuple[Item, dict[str, float | None]], ...]
-    speed: float | None
+    speed: Speed | None
 
 
 def run_study(
@@ -78,10 +78,11 @@ def _alarms(originals: Sequence[tuple[Item, dict[str, float | None]]]) -> list[t
     return found
 
 
-def answers_per_second(items: Sequence[Item], *, answers: int = TIMED, length: int = 300) -> float | None:
+def answers_per_second(items: Sequence[Item], *, answers: int = TIMED, length: int = 300) -> Speed | None:
     """Answers of `length` characters scored per second of one core, by all metrics and profiles; median of the turns.
 
-    No answer is scored twice, and a case is read anew for every four of them: an evaluation asks several variants.
+    None where there are too few: the tables would still be loading. No answer is scored twice, and a case is read anew
+    for every four of them: an evaluation asks several variants.
 
     Args:
         items: where the answers come from; theirs are laid end to end and cut every `length` characters.
@@ -95,6 +96,8 @@ def answers_per_second(items: Sequence[Item], *, answers: int = TIMED, length: i
         metric_scores(case, text)
     timed = texts[loading : loading + answers]
     shared = [(timed[place - place % VARIANTS][0], text) for place, (_, text) in enumerate(timed)]
+    if len(shared) < FEWEST_TIMED:
+        return None
     size = -(-len(shared) // TURNS)  # rounded up: few texts make fewer turns
     rates: list[float] = []
     for turned in (shared[turn * size : (turn + 1) * size] for turn in range(TURNS)):
@@ -103,7 +106,7 @@ def answers_per_second(items: Sequence[Item], *, answers: int = TIMED, length: i
             metric_scores(case, text)
         taken = time.process_time() - start
         rates += [len(turned) / taken] if turned and taken > 0 else []
-    return statistics.median(rates) if rates else None
+    return Speed(statistics.median(rates), len(shared)) if rates else None
 
 
 def _pieces(items: Sequence[Item], length: int) -> list[tuple[Case, str]]:

@@ -19,7 +19,7 @@ from medeval.metaeval.report import document_for, limited, rendered, told
 from medeval.metaeval.rows import load_rows
 from medeval.metaeval.shipped import load_shipped, shipped_pool
 from medeval.metaeval.structure import levels, standings
-from medeval.metaeval.study import Study, run_study
+from medeval.metaeval.study import Study, answers_per_second, run_study
 from medeval.metaeval.table import text_table, width
 from medeval.metaeval.wording import TEXT
 
@@ -272,6 +272,7 @@ def test_limits_count_per_set() -> None:
     assert told(Pool()) == []
 
 
-def test_the_speed_is_measured() -> None:
-    study = run_study(Pool((Item(item(ZH).case, ZH * 4, "a", "s"),)), blind, lambda claim: (0.0, 0.0))
-    assert study.speed is not None and study.speed > 5
+def test_the_speed_is_measured_where_there_are_answers_enough() -> None:
+    assert answers_per_second((Item(item(ZH).case, ZH * 4, "a", "s"),)) is None
+    speed = answers_per_second((Item(item(ZH).case, ZH * (150 * 300 // len(ZH)), "a", "s"),))
+    assert speed is not None and speed.rate > 5 and 100 <= speed.answers <= 150
