@@ -105,7 +105,7 @@ def _spoils(reading: Reading, change: Change) -> str:
     sentence, before = _scope(reading, change)
     own = _own(before)
     after = reading.text[change.end : sentence.end]
-    if sentence.is_question or _PREVENTING.search(before):
+    if sentence.is_question or _PREVENTING.search(before) or "反过来" in own:
         return ""
     line = reading.text[reading.text.rfind("\n", 0, change.start) + 1 : change.start]
     head, colon, item = line.rpartition(":")

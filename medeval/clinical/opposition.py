@@ -34,6 +34,7 @@ _HARMS = re.compile(
 )
 _AVOIDS = re.compile(r"\b(?:avoid|do not|don't|never|stop|should not)|避免|禁|忌(?!口)|慎|不[宜能可应要]|勿|防止")
 DENIED_SIGN, BOTH_SIGNS = 2, 3  # of a word that a sentence only denies; that it affirms and denies
+_MISTAKE = re.compile(r"(?:主要|常见|重要)(?:的)?原因|误区|误以为|错误")  # a sentence that tells what people do wrong
 SIDE = 0.5  # what the side of a whole English sentence tells: a guess by single words
 
 
@@ -111,6 +112,8 @@ def _other_side(wanted: Wanted, line: Line, shared: list[int], held: float) -> f
     keys = {wanted.words[place][0] for place in shared}
     mine = [(stance(clause), words) for clause, words in wanted.clauses]
     theirs = [(stance(clause), words) for clause, words in line.clauses()] if any(side for side, _ in mine) else []
+    if _MISTAKE.search(line.text):
+        return 0.0
     keys = {key for key in keys if line.meant[key] != BOTH_SIGNS}  # allowed in one clause, warned of in another
     both = [keys & asked & said for side, asked in mine for other, said in theirs if side * other < 0]
     most = max((sum(wanted.halves[wanted.places[key]] for key in some) for some in both), default=0.0)

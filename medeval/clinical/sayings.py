@@ -46,7 +46,9 @@ _KIND = re.compile(
 _PLAIN = re.compile(r"(?P<noun>[\u4e00-\u9fff]{2})(?:明显|显著|轻度|进行性|持续|逐渐|略|稍|异常|水平)*$")
 # "褪黑素可以减少泌乳素": the thing before the verb acts.
 _ABLE = re.compile(r"(?:可以?|能够?|会|可能|将|有助于|进一步)$")
-_JOINT = re.compile(r"并(?!发)|从而|以便|以提|以促|来|帮助|替代|的(?:同时|目的)")
+_JOINT = re.compile(
+    r"并(?!发)|从而|以便|以提|以促|来|帮助|替代|的(?:同时|目的)|[和与及、](?=加强|增强|坚持|保持|改善|适当|规律)"
+)
 _MADE = re.compile(r"(?:合成|分泌|产生|生成)[^，。；]{0,3}$")
 _COORDINATE = re.compile(r"\s*(?:、|和|及|与|或|以及|/|和/或|和\(或\)|及其)\s*(?:血清|血浆|血液|其他)?\s*")
 _TURNED = re.compile(

@@ -12,7 +12,7 @@ from medeval.clinical.word_list import WordList
 _SIDE_CLAUSE = Pattern(
     r"\b(?:if|when|whenever|unless|in cases? (?:of|where)|who|whom|whose|which"
     r"|that (?:do|does|did|can|is|are|has|have)\b)\b[^,.;:]*"
-    r"|(?<=的)建议|建议(?=[，,。；;、等和]|$)|(?:如果|若|一旦|当)[^，,。；;]*|出现[^，,。；;]{0,12}时(?!间)"
+    r"|(?<=的)建议|建议(?=[，,。；;、等和]|$)|(?:如果|若|一旦|当)[^，,。；;]*|出现[^，,。；;]{0,12}时(?!间)|(?:适用|适合|适宜)[和与及或]不(?:宜|适合?|能)[^，,。；;]*"
     r"|不[可能要得应宜][^，,。；;]{0,4}(?:自行|擅自|随意|突然|骤然)[^，,。；;]*|[^，,。；;]{0,12}[不未无][^，,。；;]{1,8}(?:时(?!间)|者)"
     r"|\bno (?:more|less|doubt|matter)\b"
     r"|\bnot (?:only|all|just|yet|necessarily|fully|completely|entirely|always|well)\b"
