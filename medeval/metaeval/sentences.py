@@ -41,11 +41,15 @@ _ALARM = re.compile(
     re.IGNORECASE,
 )
 _NOW = re.compile(
-    r"(?:立即|立刻|马上|尽快送)[^，。]{0,8}(?:就医|就诊|急诊|医院|拨打)|(?:(?<!门)急诊|120)"
+    r"(?:立即|立刻|马上|尽快送)[^，。]{0,8}(?:就医|就诊|急诊|医院|拨打)|(?:去|到|往|送|挂|看)急诊|急诊(?:就医|就诊)|120"
     r"|\b(?:call 911|emergency (?:room|department|care|medical)|(?:seek )?immediate medical)",
     re.IGNORECASE,
 )
-_CONDITION = re.compile(r"如|若|一旦|时|\bif\b|\bwhen\b|\bunless\b|\bshould you\b|\bcase of\b", re.IGNORECASE)
+_CONDITION = re.compile(
+    r"如|若|一旦|时|出现|超过|情况|信号|表现|症状|征象"
+    r"|\bif\b|\bwhen\b|\bunless\b|\bshould you\b|\bcase of\b|\bsigns?\b|\bsymptoms?\b",
+    re.IGNORECASE,
+)
 
 
 CARRIES = 0.4

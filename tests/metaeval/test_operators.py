@@ -216,6 +216,10 @@ def test_checklist_lines() -> None:
         ("头疼", [], None),
         ("headache", ["Call 911 now"], "emergency"),
         ("这款保险好吗", ["说明住院前后门急诊的保障"], None),
+        ("它有什么副作用", ["列出需要立即就医的危险信号"], None),
+        ("该挂什么科", ["说明需要立即去急诊的情况"], None),
+        ("异地住院怎么报销", ["说明急诊、门诊及慢特病的处理方式"], None),
+        ("挂什么科", ["指出此病紧急，应立即去急诊"], "emergency"),
     ],
 )
 def test_urgency_comes_from_the_checklist(question: str, points: list[str], expected: str | None) -> None:

@@ -2,6 +2,7 @@ import pytest
 from topics import PAIRS, case
 
 import medeval.metrics  # noqa: F401
+from medeval.cases.schema import Case
 from medeval.metrics.score import Score, get_metric
 
 
@@ -100,6 +101,11 @@ def test_tricks_do_not_beat_an_answer(trick: str) -> None:
     tricked = score_answer(case("bp"), GAMES[trick]).profiles
     for name in ("v3", "v2", "v2-plan"):
         assert (tricked[name].value or 0.0) < (honest[name].value or 0.0) - 0.2
+
+
+def test_angiotensin_is_no_feeling() -> None:
+    text = "血管紧张素Ⅰ在血管紧张素转换酶的作用下转变为血管紧张素Ⅱ，血管紧张素Ⅱ使血管收缩，也可引起紧张性头痛。" * 2
+    assert get_metric("over_comfort").function(Case(id="raas", prompt="简述肾素系统"), text).value == 1.0
 
 
 def test_repeating_gains_nothing() -> None:
