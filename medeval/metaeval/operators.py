@@ -156,6 +156,15 @@ def _words(name: str, *, both: bool) -> SiteFinder:
     return find
 
 
+def _graded(text: str, language: Language) -> Iterator[Site]:
+    """Grades beside a figure of their sentence; as an item of a list of warnings "高热" grades nothing."""
+    graded = [s for s in sentences(text) if any(character.isdigit() for character in s.text)]
+    for site in _words("grade", both=False)(text, language):
+        item = text[: site.start].endswith("、") or text.startswith("、", site.end)
+        if not item and any(s.start <= site.start < s.end for s in graded):
+            yield site
+
+
 def _sentence_gone(text: str, language: Language) -> Iterator[Site]:
     found = sentences(text)
     if len(found) > 1:
@@ -267,7 +276,7 @@ OPERATORS: tuple[Operator, ...] = (
     _swap("side", "左右对调", "side flipped"),
     Operator("drug", "drug", "药物替换", "drug swapped", 3, _words("drug", both=False), _word_named, reach="same"),
     Operator("frequency", "frequency", "频次改变", "frequency wrong", 2, _words("frequency", both=False), _word_named),
-    Operator("grade", "grade", "分级改变", "grade changed", 2, _words("grade", both=False), _word_named),
+    Operator("grade", "grade", "分级改变", "grade changed", 2, _graded, _word_named),
     Operator("certainty", "certainty", "变得武断", "made certain", 1, _words("certainty", both=False)),
     Operator("sentence_gone", "sentence", "删去正确句子", "correct sentence deleted", 2, _sentence_gone),
     Operator("advice_gone", "advice", "删去就医建议", "advice deleted", 3, _advice_gone, _advice_named, reach="all"),

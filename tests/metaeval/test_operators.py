@@ -234,3 +234,17 @@ def test_another_patient_is_true_throughout() -> None:
     assert other is not None and other.answer == "体温77.0℃，吃5 mg。"
     assert other.case.prompt == "体温77.0℃怎么办？" and other.checklist == ("体温77.0℃",)
     assert other_patient(item("吃5 mg。", ["多喝水"]), "other_double") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("血压150/95 mmHg，属于1级高血压。", 1),
+        ("体温38.0℃是低热。", 1),
+        ("体温超过39℃，出现血便、高热、嗜睡时就医。", 0),
+        ("肥胖者的数值往往偏低。", 0),
+    ],
+)
+def test_a_grade_is_that_of_a_figure(text: str, count: int) -> None:
+    grade = next(operator for operator in OPERATORS if operator.name == "grade")
+    assert len(list(grade.sites(text, "zh"))) == count
