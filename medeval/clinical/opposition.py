@@ -38,9 +38,7 @@ _MISTAKE = re.compile(r"(?:主要|常见|重要)(?:的)?原因|误区|误以为|
 SIDE = 0.5  # what the side of a whole English sentence tells: a guess by single words
 
 
-def against(
-    wanted: Wanted, line: Line, shared: list[int], stated: frozenset[int] = frozenset()
-) -> tuple[float, float]:
+def against(wanted: Wanted, line: Line, shared: list[int], stated: frozenset[int]) -> tuple[float, float]:
     """How far a sentence speaks of the same thing, and how clearly it says the opposite; both in [0, 1].
 
     `shared` = places of the statement's words that the sentence holds; `stated` = those (figures behind words) that
@@ -75,7 +73,7 @@ def _goes_together(wanted: Wanted, line: Line, heads: set[str]) -> bool:
     if _FORBIDS.search(wanted.text):
         return not any(
             heads & keys and _PERMITS.search(clause) and not _FORBIDS.search(clause)
-            for clause, keys in line.clauses()
+            for clause, keys in line.clauses
         )
     return bool(_HARMS.search(wanted.text) and _AVOIDS.search(line.text))
 
@@ -87,7 +85,7 @@ def _clash(wanted: Wanted, line: Line, shared: list[int], stated: frozenset[int]
     for place, others, beside in wanted.excluded:
         if halves[place] > clash and place not in shared and place not in stated and not others.isdisjoint(said):
             if not beside or any(
-                beside & keys and others & said & keys and not _OPEN.search(clause) for clause, keys in line.clauses()
+                beside & keys and others & said & keys and not _OPEN.search(clause) for clause, keys in line.clauses
             ):
                 clash = halves[place]
     for number, figure in enumerate(wanted.figures if line.figures else ()):
@@ -111,7 +109,7 @@ def _other_side(wanted: Wanted, line: Line, shared: list[int], held: float) -> f
         return SIDE * held * max(0.0, -side * stance(line.text)) if side else 0.0
     keys = {wanted.words[place][0] for place in shared}
     mine = [(stance(clause), words) for clause, words in wanted.clauses]
-    theirs = [(stance(clause), words) for clause, words in line.clauses()] if any(side for side, _ in mine) else []
+    theirs = [(stance(clause), words) for clause, words in line.clauses] if any(side for side, _ in mine) else []
     if _MISTAKE.search(line.text):
         return 0.0
     keys = {key for key in keys if line.meant[key] != BOTH_SIGNS}  # allowed in one clause, warned of in another

@@ -4,7 +4,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from medeval.clinical.quantities import Quantity, quantities_of
 from medeval.clinical.reading import Reading, read
@@ -33,6 +33,7 @@ class Line:
     said: tuple[Word, ...]
     heads: frozenset[str]
 
+    @cached_property
     def clauses(self) -> list[tuple[str, frozenset[str]]]:
         """Every clause and its words."""
         return clauses_of(self.text, self.said, self.start)

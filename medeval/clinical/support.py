@@ -40,7 +40,7 @@ def _said(wanted: Wanted, lines: Sequence[Line]) -> frozenset[int]:
     found = {place for place, figure in figures if any(_stated(line, figure) for line in lines)}
     for place, _, beside in wanted.excluded:
         key = wanted.words[place][0]
-        if any(key in keys and beside & keys for line in lines if key in line.words for _, keys in line.clauses()):
+        if any(key in keys and beside & keys for line in lines if key in line.words for _, keys in line.clauses):
             found.add(place)
     return frozenset(found)
 

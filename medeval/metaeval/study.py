@@ -91,22 +91,21 @@ def answers_per_second(items: Sequence[Item], *, answers: int = TIMED, length: i
     """
     texts = _pieces(items, length)
     seeded("speed").shuffle(texts)
-    loading = min(LOADING, len(texts) // 2)
-    for case, text in texts[:loading]:
-        metric_scores(case, text)
-    timed = texts[loading : loading + answers]
-    shared = [(timed[place - place % VARIANTS][0], text) for place, (_, text) in enumerate(timed)]
-    if len(shared) < FEWEST_TIMED:
+    timed = texts[LOADING : LOADING + answers]
+    if len(timed) < FEWEST_TIMED:
         return None
-    size = -(-len(shared) // TURNS)  # rounded up: few texts make fewer turns
+    for case, text in texts[:LOADING]:
+        metric_scores(case, text)
+    shared = [(timed[place - place % VARIANTS][0], text) for place, (_, text) in enumerate(timed)]
+    size = -(-len(shared) // TURNS)
     rates: list[float] = []
-    for turned in (shared[turn * size : (turn + 1) * size] for turn in range(TURNS)):
+    for first in range(0, len(shared), size):
+        turned = shared[first : first + size]
         start = time.process_time()
         for case, text in turned:
             metric_scores(case, text)
-        taken = time.process_time() - start
-        rates += [len(turned) / taken] if turned and taken > 0 else []
-    return Speed(statistics.median(rates), len(shared)) if rates else None
+        rates.append(len(turned) / (time.process_time() - start))
+    return Speed(statistics.median(rates), len(shared))
 
 
 def _pieces(items: Sequence[Item], length: int) -> list[tuple[Case, str]]:

@@ -17,7 +17,6 @@ from medeval.metrics.score import Score, metric
 COMFORT_LIMIT = 50
 COMFORT_LIMIT_WANTED = 100
 LETTERS = 4  # Latin letters that hold as much as one Chinese character
-_IN_A_NAME = ("素", "性")  # 血管紧张素, 紧张性头痛
 EMOTION_LIMIT = 5
 REASSURED = 0.9  # what reassurance without ground leaves of every profile
 _PENALTIES = {"long": 0.5, "words": 0.3, "empty": 1.0, "evasive": 1.5, "false": 1.0}
@@ -132,7 +131,7 @@ def over_comfort(case: Case, text: str) -> Score:
         for sentence in sentences:
             note = f"安慰语共 {length} 字（>{limit}） / {length} characters of comfort (>{limit})"
             marks.bad(sentence.start, sentence.end, note)
-    emotional = [hit for hit in phrases(reading, "emotion") if reading.text[hit.end : hit.end + 1] not in _IN_A_NAME]
+    emotional = phrases(reading, "emotion")
     if len(emotional) > EMOTION_LIMIT:
         found.append("words")
         for hit in emotional[EMOTION_LIMIT:]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from browsing import open_browser, running_app
+from review_people import Site, open_site
 
 from medeval.settings import ROOT
 
@@ -23,3 +24,10 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     shutil.copytree(ROOT / "test_cases", folder / "cases")
     with running_app(folder, MEDEVAL_CASES=str(folder / "cases")) as address:
         yield address
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The app with reviews made before it started, anew for each file of tests."""
+    with open_site(tmp_path_factory.mktemp("review")) as opened:
+        yield opened

@@ -36,6 +36,18 @@ def open_site(folder: Path) -> Iterator[Site]:
         yield Site(address, folder, review.id, tokens, join)
 
 
+@contextmanager
+def joined(browser: Any, site: Site, name: str, lang: str = "zh", width: int = 1280) -> Iterator[Any]:
+    """The page of somebody who came by the open link and gave a name."""
+    with browser.new_context(viewport={"width": width, "height": 900}) as context:
+        page = context.new_page()
+        page.goto(f"{site.url}review/join/{site.join}?lang={lang}")
+        page.locator("#name").fill(name)
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".me-rv-card")
+        yield page
+
+
 class Reviewer:
     """One browser of its own; keeps everything that goes over the wire until the names are asked for."""
 

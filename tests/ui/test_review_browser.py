@@ -2,22 +2,15 @@
 
 import re
 import urllib.request
-from collections.abc import Iterator
 from threading import Thread
 from typing import Any
 
 import pytest
 from browsing import needs_browser
-from review_people import CASES, WAIT, Reviewer, Site, open_site
+from review_people import CASES, WAIT, Reviewer, Site, joined
 from review_samples import VARIANTS, open_services
 
 pytestmark = needs_browser
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with open_site(tmp_path_factory.mktemp("review")) as opened:
-        yield opened
 
 
 def test_two_reviewers_blind_by_keyboard_with_reload_and_undo(browser: Any, site: Site) -> None:
@@ -137,21 +130,15 @@ def test_three_people_judge_at_once_without_an_error(site: Site) -> None:
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_nothing_overflows_on_a_phone(browser: Any, site: Site, lang: str) -> None:
-    context = browser.new_context(viewport={"width": 390, "height": 844})
-    page = context.new_page()
-    page.goto(f"{site.url}review/join/{site.join}?lang={lang}")
-    page.locator("#name").fill("手机" if lang == "zh" else "Phone")
-    page.keyboard.press("Enter")
-    page.wait_for_selector(".me-rv-card")
-    edges = page.eval_on_selector_all(
-        ".me-rv-card, .me-rv-levels button, .me-rv-question, .me-rv-foot button, .me-rv-note",
-        "found => found.map(f => [f.getBoundingClientRect().left, f.getBoundingClientRect().right])",
-    )
-    assert all(left >= 0 and right <= 390 for left, right in edges)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    tops = page.eval_on_selector_all(".me-rv-card", "cards => cards.map(c => c.getBoundingClientRect().top)")
-    assert tops == sorted(set(tops))
-    context.close()
+    with joined(browser, site, "手机" if lang == "zh" else "Phone", lang, width=390) as page:
+        edges = page.eval_on_selector_all(
+            ".me-rv-card, .me-rv-levels button, .me-rv-question, .me-rv-foot button, .me-rv-note",
+            "found => found.map(f => [f.getBoundingClientRect().left, f.getBoundingClientRect().right])",
+        )
+        assert all(left >= 0 and right <= 390 for left, right in edges)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        tops = page.eval_on_selector_all(".me-rv-card", "cards => cards.map(c => c.getBoundingClientRect().top)")
+        assert tops == sorted(set(tops))
 
 
 def test_the_owner_makes_a_review_and_sees_results(browser: Any, site: Site) -> None:

@@ -1,21 +1,14 @@
 """What keys do on the reviewers' page, and that it speaks its language and tells nothing before its time."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from browsing import needs_browser
-from review_people import CASES, Reviewer, Site, open_site
+from review_people import CASES, Reviewer, Site, joined
 from review_samples import open_services
 
 pytestmark = needs_browser
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with open_site(tmp_path_factory.mktemp("review")) as opened:
-        yield opened
 
 
 def test_no_press_meant_for_the_last_case_shows_names(browser: Any, site: Site) -> None:
@@ -62,36 +55,24 @@ FLAGS = [
 def test_d_flags_the_answer_that_was_just_marked(
     browser: Any, site: Site, keys: str, flags: list[int], begun: list[int]
 ) -> None:
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    page.goto(f"{site.url}review/join/{site.join}")
-    page.locator("#name").fill(f"键盘 {FLAGS.index((keys, flags, begun))}")
-    page.keyboard.press("Enter")
-    page.wait_for_selector(".me-rv-card")
-    arrows = {"<": "ArrowLeft", ">": "ArrowRight", "^": "ArrowUp"}
-    for key in "45321" + keys:
-        page.keyboard.press(arrows.get(key, key))
-    found = "all => all.map(e => Number(e.getAttribute('aria-pressed') === 'true'))"
-    assert page.eval_on_selector_all("[data-flag]", found) == flags
-    first = "all => all.map(e => e.querySelectorAll('[aria-checked=true]').length)"
-    assert page.eval_on_selector_all('[data-cell$="-0"]', first) == begun
-    context.close()
+    with joined(browser, site, f"键盘 {FLAGS.index((keys, flags, begun))}") as page:
+        arrows = {"<": "ArrowLeft", ">": "ArrowRight", "^": "ArrowUp"}
+        for key in "45321" + keys:
+            page.keyboard.press(arrows.get(key, key))
+        found = "all => all.map(e => Number(e.getAttribute('aria-pressed') === 'true'))"
+        assert page.eval_on_selector_all("[data-flag]", found) == flags
+        first = "all => all.map(e => e.querySelectorAll('[aria-checked=true]').length)"
+        assert page.eval_on_selector_all('[data-cell$="-0"]', first) == begun
 
 
 @pytest.mark.parametrize(("lang", "column", "number"), [("zh", "甲", "病例 1 / 8"), ("en", "A", "Case 1 / 8")])
 def test_a_page_speaks_its_language_and_tells_no_title(
     browser: Any, site: Site, lang: str, column: str, number: str
 ) -> None:
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    page.goto(f"{site.url}review/join/{site.join}?lang={lang}")
-    page.locator("#name").fill(f"language {lang}")
-    page.keyboard.press("Enter")
-    page.wait_for_selector(".me-rv-card")
-    assert page.locator(".me-rv-card h3").first.inner_text() == column
-    assert page.locator(".me-rv-question .me-title").inner_text() == number
-    page.keyboard.press("Enter")  # nothing is marked yet
-    page.wait_for_selector(".me-rv-bad")
-    assert f" {column} · " in page.locator("#me-rv-state").inner_text()
-    assert not re.search(r"第\d题|Question \d", page.content())
-    context.close()
+    with joined(browser, site, f"language {lang}", lang) as page:
+        assert page.locator(".me-rv-card h3").first.inner_text() == column
+        assert page.locator(".me-rv-question .me-title").inner_text() == number
+        page.keyboard.press("Enter")  # nothing is marked yet
+        page.wait_for_selector(".me-rv-bad")
+        assert f" {column} · " in page.locator("#me-rv-state").inner_text()
+        assert not re.search(r"第\d题|Question \d", page.content())
